@@ -1,0 +1,92 @@
+"""`python -m ablate`: compose and check every job, then let Hydra run them. cfg ends in experiment.run."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from ablate.config import resolvers
+from ablate.config.paths import conf_dir
+from ablate.errors import UserError
+
+if TYPE_CHECKING:
+    from ablate.runs.directory import Place
+
+OK, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+OUTCOMES: list[int] = []  # of the jobs that ran in this process
+
+
+@hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
+def job(cfg: DictConfig) -> int:
+    """One Hydra job: runs it and returns its outcome; never raises or exits, which would end a whole sweep."""
+    from ablate.sweep import outcome
+
+    OUTCOMES.append(outcome(cfg, HydraConfig.get()))
+    return OUTCOMES[-1]
+
+
+def main() -> None:
+    """The console script `ablate` and `python -m ablate`."""
+    resolvers.register()
+    try:
+        arguments = _arguments()
+        if _only_informs(arguments):
+            job()
+            return
+        jobs = _checked_jobs(arguments)
+    except UserError as error:
+        _leave(MISTAKE, str(error))
+    try:
+        job()
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED, "interrupted; the same command goes on from here")
+    sys.exit(_exit_code(jobs))
+
+
+def _arguments() -> Namespace:
+    """The command line, flags and overrides in any order; sys.argv is put in the order that Hydra wants."""
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    arguments = parser.parse_intermixed_args()
+    flags = [a for a in sys.argv[1:] if a not in arguments.overrides]
+    sys.argv[1:] = flags + arguments.overrides
+    return arguments
+
+
+def _refuse(message: str) -> NoReturn:
+    raise UserError(f"{message}; see --help")
+
+
+def _only_informs(arguments: Namespace) -> bool:
+    return any((arguments.help, arguments.hydra_help, arguments.cfg, arguments.info)) or bool(
+        arguments.shell_completion
+    )
+
+
+def _checked_jobs(arguments: Namespace) -> list["Place"]:
+    from ablate.sweep import plan
+
+    directories = (Path(arguments.config_dir),) if arguments.config_dir else ()
+    return plan(arguments.overrides, multirun=bool(arguments.multirun), config_dirs=directories)
+
+
+def _exit_code(jobs: list["Place"]) -> int:
+    """From the jobs' outcomes; from the run records where a launcher ran them in other processes."""
+    from ablate.sweep import recorded_outcome
+
+    outcomes = OUTCOMES if len(OUTCOMES) == len(jobs) else [recorded_outcome(planned) for planned in jobs]
+    return max(outcomes, default=OK)
+
+
+def _leave(code: int, line: str) -> NoReturn:
+    print(f"ablate: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

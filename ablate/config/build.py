@@ -1,0 +1,172 @@
+"""From a composed config to the objects of a run: below here there is no cfg."""
+
+import inspect
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+
+from ablate.config.naming import data_name
+from ablate.data.batches import Batches
+from ablate.data.corpus import Corpus
+from ablate.data.hashing import stream
+from ablate.data.module import PretrainingData
+from ablate.data.pin import pinned_corpus
+from ablate.data.store import prepare
+from ablate.data.training import Streams, training_sequences, update_plan
+from ablate.errors import UserError
+from ablate.evaluation.mlm import Evaluation
+from ablate.models.bert import attention_for
+from ablate.models.cost import training_flops
+from ablate.models.encoder import Encoder
+from ablate.runs.directory import Place
+from ablate.training.budget import Budget
+from ablate.training.budget import resolve as resolve_budget
+from ablate.training.precision import Precision
+
+NOT_ARGUMENTS = {  # keys of a group that are not arguments of its `_target_`
+    "data": ("fraction", "refresh"),
+    "input": ("format", "pairs"),
+    "optim": ("lr_multiple", "batch_multiple", "batch_tokens", "clip"),
+}
+
+
+TARGETS = ("data", "tokenizer", "model", "input", "masking", "loss", "init", "optim", "schedule")
+
+
+def make(cfg: DictConfig, group: str) -> partial[Any]:
+    """A group's `_target_` as a partial with its keys as arguments.
+
+    Raises:
+        UserError: the target cannot be imported.
+    """
+    plain = OmegaConf.to_container(cfg[group], resolve=True)
+    assert isinstance(plain, dict)
+    arguments = {k: v for k, v in plain.items() if k not in NOT_ARGUMENTS.get(group, ())}
+    try:
+        made = instantiate(arguments, _partial_=True, _convert_="all")
+    except InstantiationException as error:
+        reason = str(error.__cause__ or error).split("\n")[0]
+        raise UserError(f"{group}._target_={plain.get('_target_')}: cannot be imported ({reason})") from error
+    _check_arguments(group, made)
+    return made
+
+
+def _check_arguments(group: str, made: partial[Any]) -> None:
+    parameters = inspect.signature(made.func).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    for key in made.keywords:
+        if key not in parameters:
+            raise UserError(
+                f"{group}.{key}: no such key for {made.func.__qualname__}; it takes {', '.join(parameters)}"
+            )
+
+
+def check_targets(cfg: DictConfig) -> None:
+    """Import every group's target and check its keys; masks are made, which checks their rates.
+
+    Raises:
+        UserError: a target that cannot be imported, or a key that it does not take.
+    """
+    for group in TARGETS:
+        made = make(cfg, group)
+        if group == "masking":
+            made()
+
+
+def build_corpus(cfg: DictConfig, root: Path) -> Corpus:
+    """The tokenised corpus, prepared once and pinned per run root."""
+    source, tokenizer = make(cfg, "data")(), make(cfg, "tokenizer")()
+
+    def prepare_pinned(pinned: str | None) -> Corpus:
+        return prepare(source, tokenizer, cache=Path(cfg.cache), pinned=pinned)
+
+    return pinned_corpus(root, data_name(cfg), prepare_pinned, refresh=cfg.data.get("refresh", False))
+
+
+def build_model(cfg: DictConfig, corpus: Corpus, device: torch.device) -> Encoder:
+    """The model with its initial values, on its device."""
+    attention = attention_for(cfg.input.length, device) if cfg.trainer.attention == "auto" else cfg.trainer.attention
+    model = make(cfg, "model")(nsp=cfg.nsp, vocabulary=corpus.vocabulary, attention=attention)
+    make(cfg, "init")(model, seed=stream(cfg.seed, "initialisation", replicate=cfg.replicate))
+    return model.to(device)
+
+
+def build_data(cfg: DictConfig, corpus: Corpus) -> PretrainingData:
+    """The microbatches of this arm and seed."""
+    streams = Streams.of(cfg.seed, cfg.replicate)
+    sequences = training_sequences(
+        corpus, make(cfg, "input"),
+        describes=json.dumps(OmegaConf.to_container(cfg.input, resolve=True), sort_keys=True),
+        fraction=cfg.data.fraction, streams=streams, cache=Path(cfg.cache),
+    )  # fmt: skip
+    batches = Batches(
+        corpus.train, sequences, update_plan(sequences, batch_tokens=cfg.optim.batch_tokens, streams=streams),
+        make(cfg, "masking")(), mask_seed=streams.masks, vocabulary=corpus.vocabulary,
+        accumulate=cfg.trainer.accumulate,
+    )  # fmt: skip
+    return PretrainingData(batches, accumulate=cfg.trainer.accumulate, workers=cfg.trainer.workers)
+
+
+def flops_per_token(cfg: DictConfig, model: Encoder, length: float) -> float:
+    """Training FLOPs per position at a sequence length, with the MLM head at the masked share of positions."""
+    encoder, head = model.forward_flops(length=length)
+    return training_flops(encoder + cfg.masking.get("rate", 0.15) * head)
+
+
+def mean_length(data: PretrainingData) -> float:
+    """The length of the sequence that a position is in, on average: what attention costs depends on it."""
+    lengths = data.batches.plan.lengths.astype(float)
+    return float((lengths**2).sum() / lengths.sum())
+
+
+def build_budget(cfg: DictConfig, model: Encoder, data: PretrainingData) -> Budget:
+    """When the run ends."""
+    per_token = flops_per_token(cfg, model, mean_length(data))
+    return resolve_budget(
+        match=cfg.budget.match, amount=cfg.budget.amount, batch_tokens=cfg.optim.batch_tokens,
+        flops_per_token=per_token,
+    )  # fmt: skip
+
+
+def build_evaluation(cfg: DictConfig, corpus: Corpus, precision: Precision) -> Evaluation | None:
+    """The held-out questions, or None with eval=none."""
+    if not cfg.eval.formats:
+        return None
+    formats = {str(name): _format(name) for name in cfg.eval.formats}
+    return Evaluation(
+        corpus, formats=formats, own_format=cfg.input.get("format", ""), nsp=cfg.nsp, length=cfg.eval.length,
+        chars=cfg.eval.chars, chars_per_document=cfg.eval.chars_per_document, format_chars=cfg.eval.format_chars,
+        precision=precision,
+    )  # fmt: skip
+
+
+def _format(name: str) -> Any:
+    return instantiate({"_target_": f"ablate.data.formats.{name}", "_partial_": True})
+
+
+def build_metrics(cfg: DictConfig) -> list[Any]:
+    """A user's own metrics (`eval.metrics`), each called with (model, corpus)."""
+    return [instantiate(node, _partial_=True, _convert_="all") for node in cfg.eval.metrics]
+
+
+def build_loggers(cfg: DictConfig, place: Place, *, run_id: str) -> list[Logger]:
+    """The logger beside metrics.csv, if any; Weights & Biases gets group, job type, tags and the resolved config."""
+    target = cfg.logger.get("_target_") if cfg.logger else None
+    if target is None:
+        return []
+    study, arm = place.study, place.arm
+    extra: dict[str, Any] = {"save_dir": str(place.directory)}
+    if target.endswith("WandbLogger"):
+        extra |= {"group": study, "job_type": arm, "tags": [study, arm, cfg.scale.name], "id": run_id,
+                  "name": f"{arm}-seed-{cfg.seed}", "config": OmegaConf.to_container(cfg, resolve=True)}  # fmt: skip
+    elif target.endswith("TensorBoardLogger"):
+        extra |= {"name": "", "version": ""}
+    return [make(cfg, "logger")(**extra)]

@@ -1,0 +1,159 @@
+"""Compose configs before Hydra runs any job, so that a mistake is one line and nothing has started."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra._internal.config_search_path_impl import SearchPathQuery
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.initialize import get_gh_backup, restore_gh_from_backup
+from hydra.version import setbase
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.config import resolvers
+from ablate.config.paths import conf_dir
+from ablate.errors import UserError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One composed run: its config (with the hydra node) and the overrides that made it."""
+
+    cfg: DictConfig
+    overrides: list[str]
+
+
+def compose_jobs(
+    overrides: list[str], *, multirun: bool = False, config_dirs: tuple[Path, ...] = (), config_name: str = "config"
+) -> list[Job]:
+    """Every job that a command line asks for, composed; sweeps (`seed=0,1`) are expanded when `multirun`.
+
+    Raises:
+        UserError: an unknown option, key or value, a missing value, or a grammar mistake; one line.
+    """
+    resolvers.register()
+    try:
+        with _searching(config_dirs):
+            lists = _expand(overrides, config_name) if multirun else [overrides]
+            return [Job(_compose(one, config_name), one) for one in lists]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_in_one_line(error)) from error
+
+
+def compose_one(overrides: list[str], *, config_dirs: tuple[Path, ...] = ()) -> DictConfig:
+    """One composed config with the hydra node, for notebooks and the other commands."""
+    return compose_jobs(overrides, config_dirs=config_dirs)[0].cfg
+
+
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """The config alone, as a job sees it."""
+    copy = cfg.copy()
+    with open_dict(copy):
+        copy.pop("hydra", None)
+    return copy
+
+
+@contextmanager
+def _searching(config_dirs: tuple[Path, ...]) -> Iterator[None]:
+    """Hydra with our conf/ and, before it, the user's: as `--config-dir` does it. A running Hydra is put back."""
+    for folder in config_dirs:
+        if not folder.is_dir():
+            raise UserError(f"--config-dir {folder}: no such folder")
+    before = get_gh_backup()
+    GlobalHydra.instance().clear()
+    path = create_config_search_path(str(conf_dir()))
+    for folder in config_dirs:
+        path.prepend(
+            provider="command-line", path=f"file://{folder.resolve()}", anchor=SearchPathQuery(provider="schema")
+        )
+    try:
+        setbase("1.3")
+        Hydra.create_main_hydra2(task_name="ablate", config_search_path=path)
+        yield
+    finally:
+        restore_gh_from_backup(before)
+
+
+def _compose(overrides: list[str], config_name: str) -> DictConfig:
+    cfg = compose(config_name, overrides, return_hydra_config=True)
+    _check_resolves(cfg)
+    return cfg
+
+
+def _check_resolves(cfg: DictConfig) -> None:
+    missing = sorted(str(key) for key in OmegaConf.missing_keys(without_hydra(cfg)))
+    if missing:
+        raise UserError(f"{missing[0]}: needs a value, say {missing[0]}=...")
+    OmegaConf.to_container(without_hydra(cfg), resolve=True)
+
+
+def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    plain = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
+    params = compose(config_name, plain, return_hydra_config=True).hydra.sweeper.get("params") or {}
+    given = {o.key_or_group for o in parsed}
+    declared = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+~") not in given]
+    lines = OverridesParser.create().parse_overrides(declared + overrides)
+    return [job for batch in BasicSweeper.split_arguments(lines, None) for job in batch]
+
+
+def _in_one_line(error: Exception) -> str:
+    text = str(error)
+    for explain in (_unknown_option, _unknown_key, _missing_value):
+        line = explain(text)
+        if line:
+            return line
+    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    return re.sub(r"\s+", " ", (text + cause)).strip()
+
+
+def _unknown_option(text: str) -> str | None:
+    found = re.search(r"Could not find '([\w./-]+)/([^'/]+)'", text)
+    if not found:
+        return None
+    group, option = found.groups()
+    listed = re.search(r"Available options in '[^']*':\n((?:\t.*\n?)+)", text)
+    options = listed.group(1).split() if listed else []
+    return f"{group}={option}: no such option{_nearest(option, options)}; options: {', '.join(options) or 'none'}"
+
+
+def _unknown_key(text: str) -> str | None:
+    found = re.search(r"Could not (?:override|delete from config\.?)\s*'([^']+)'", text)
+    if not found:
+        return None
+    key = found.group(1)
+    known = _known_keys()
+    return f"{key}: no such key{_nearest(key, known)}; --cfg job prints all keys, +{key}=... adds one"
+
+
+def _missing_value(text: str) -> str | None:
+    found = re.search(r"Missing mandatory value: ([\w.]+)", text)
+    return f"{found.group(1)}: needs a value, say {found.group(1)}=..." if found else None
+
+
+def _known_keys() -> list[str]:
+    plain = OmegaConf.to_container(without_hydra(compose("config", [])), resolve=False)
+    return _keys(plain)
+
+
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    paths = [(f"{prefix}{key}", value) for key, value in node.items()]
+    return [p for p, _ in paths] + [k for p, v in paths for k in _keys(v, f"{p}.")]
+
+
+def _nearest(word: str, options: list[str]) -> str:
+    close = difflib.get_close_matches(word, options, n=3, cutoff=0.6)
+    return f"; nearest: {', '.join(close)}" if close else ""

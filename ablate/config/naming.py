@@ -1,0 +1,66 @@
+"""Names of studies, arms and run directories, made from what was asked on the command line."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from ablate.config.science import SCIENCE
+
+DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
+_SOURCE_KEYS_KEPT = ("data.fraction",)  # other data keys say where the corpus is: the study's name carries that
+
+
+def study_name(cfg: DictConfig) -> str:
+    """The study, with `.<scale>` and `.<data>` appended where they are not its defaults."""
+    scale = cfg.study.get("scale", DEFAULT_SCALE)
+    data = cfg.study.get("data", DEFAULT_DATA)
+    name = str(cfg.study.name)
+    if cfg.scale.name != scale:
+        name += f".{cfg.scale.name}"
+    if data_name(cfg) != data:
+        name += f".{data_name(cfg)}"
+    return safe(name)
+
+
+def data_name(cfg: DictConfig) -> str:
+    """data.name, or the stem of data.path."""
+    if cfg.data.get("name"):
+        return str(cfg.data.name)
+    path = str(cfg.data.path).rstrip("/")
+    return Path(path.split("*")[0].rstrip("/")).stem or "data"
+
+
+def arm_name(overrides: list[str]) -> str:
+    """The exp's name plus `.<key>-<value>` for every other override that changes the recipe."""
+    exp, rest = "bert", []
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.key_or_group
+        value = override.get_value_element_as_str() if override.value() is not None else "null"
+        if key == "exp":
+            exp = value
+        elif _changes_recipe(key):
+            rest.append(f"{key}-{value}")
+    return safe(".".join([exp, *sorted(rest)]))
+
+
+def _changes_recipe(key: str) -> bool:
+    head = key.split(".")[0].split("/")[0]
+    if head == "data":
+        return key in _SOURCE_KEYS_KEPT
+    return head in SCIENCE or key.startswith("scale.") or key == "trainer.precision"
+
+
+def safe(name: str) -> str:
+    """The name as one folder's: no separators, no `=` (Hydra's grammar), at most 120 characters."""
+    clean = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "unnamed"
+    if len(clean) <= 120:
+        return clean
+    return clean[:107] + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def run_directory(root: Path, *, study: str, arm: str, seed: int) -> Path:
+    """`<root>/<study>/<arm>/seed-<n>`."""
+    return root / study / arm / f"seed-{seed}"

@@ -1,0 +1,50 @@
+"""A tokenised corpus: flat token arrays with sentence and document boundaries, memory-mapped."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32, Int64, UInt8, UInt64
+
+from ablate.data.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """One side of the split. No special tokens inside; sentences and documents are never empty.
+
+    `words` and `chars` exist on the validation side only: the index of the whitespace-delimited word of the raw text
+    that the token belongs to, counted within its document, and how many raw characters the token covers. They let
+    losses be compared per raw character across tokenizers.
+    """
+
+    tokens: np.ndarray  # (num_tokens,) uint16 or uint32, memory-mapped
+    sentences: Int64[np.ndarray, "num_sentences_plus_1"]  # token offset at which each sentence starts, and the end
+    documents: Int64[np.ndarray, "num_documents_plus_1"]  # sentence index at which each document starts, and the end
+    document_ids: tuple[str, ...]
+    document_keys: UInt64[np.ndarray, "num_documents"]  # hashing.key_of(id)
+    words: Int32[np.ndarray, "num_tokens"] | None = None
+    chars: UInt8[np.ndarray, "num_tokens"] | None = None
+
+    @property
+    def num_documents(self) -> int:
+        """How many documents."""
+        return len(self.document_keys)
+
+    def document_tokens(self) -> Int64[np.ndarray, "num_documents_plus_1"]:
+        """Token offset at which each document starts, and the end."""
+        return self.sentences[self.documents]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A prepared corpus: both sides of the split, the vocabulary, and what identifies its content."""
+
+    name: str
+    fingerprint: str  # of the documents' ids, texts and sides, in order
+    key: str  # of fingerprint, tokenizer and the rules that cut sentences: names the store on disk
+    train: TokenStore
+    validation: TokenStore
+    vocabulary: Vocabulary
+    counts: Int64[np.ndarray, "vocab"]  # token counts on the training side
+    tokenizer_path: Path  # a folder with tokenizer.json and tokenizer_config.json, loadable by transformers

@@ -1,0 +1,56 @@
+"""Files of text: finding them, and what identifies them unread."""
+
+import glob
+import os
+from pathlib import Path
+
+from ablate.errors import UserError
+
+EXTENSIONS = (".txt", ".md", ".jsonl", ".parquet")
+
+
+def find_files(path: str, *, option: str) -> list[tuple[str, Path]]:
+    """(name, file) of a file, of a folder's files (recursively; hidden ones left out) or of a glob's, sorted by name.
+
+    Names are relative to the folder, or to the part of the glob before its first wildcard.
+
+    Raises:
+        UserError: nothing there, or not text; the message names `option`.
+    """
+    place = Path(path).expanduser()
+    if place.is_file():
+        found = [(place.name, place)]
+    elif place.is_dir():
+        inside = ((file.relative_to(place), file) for file in place.rglob("*") if file.suffix.lower() in EXTENSIONS)
+        found = [
+            (name.as_posix(), file)
+            for name, file in inside
+            if file.is_file() and not any(part.startswith(".") for part in name.parts)
+        ]
+        if not found:
+            raise UserError(f"{option}={path}: no {', '.join(EXTENSIONS)} file in this folder")
+    else:
+        found = _matching(place)
+        if not found:
+            problem = "no file matches" if glob.has_magic(path) else "no such file or folder"
+            raise UserError(f"{option}={path}: {problem}")
+    for _, file in found:
+        if file.suffix.lower() not in EXTENSIONS:
+            raise UserError(f"{option}={path}: {file.name} is not one of {', '.join(EXTENSIONS)}")
+    return sorted(found)
+
+
+def _matching(pattern: Path) -> list[tuple[str, Path]]:
+    fixed = Path()
+    for part in pattern.parts:
+        if glob.has_magic(part):
+            break
+        fixed /= part
+    files = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207 (absolute patterns)
+    return [(file.relative_to(fixed).as_posix(), file) for file in files if file.is_file()]
+
+
+def signature(files: list[Path]) -> list[tuple[str, int, int]]:
+    """Absolute path, size in bytes and modification time in nanoseconds of each file."""
+    stats = ((file, file.stat()) for file in files)
+    return [(os.path.abspath(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]  # noqa: PTH100 (no symlinks)

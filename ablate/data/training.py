@@ -1,0 +1,51 @@
+"""From a corpus to the training sequences of one arm and seed: selection, order, format, update plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ablate.data.cache import cached_arrays, digest
+from ablate.data.corpus import Corpus
+from ablate.data.hashing import stream
+from ablate.data.order import UpdatePlan, order_documents, select_documents
+from ablate.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The keys of a seed's data streams; each is independent of the others (design.md, common random numbers)."""
+
+    documents: int
+    pairs: int
+    order: int
+    masks: int
+
+    @classmethod
+    def of(cls, seed: int, replicate: int) -> "Streams":
+        """The streams of one seed, salted by `replicate`."""
+        return cls(**{f.name: stream(seed, f.name, replicate=replicate) for f in fields(cls)})
+
+
+def training_sequences(
+    corpus: Corpus, make: Callable[..., Sequences], *, describes: str, fraction: float, streams: Streams, cache: Path
+) -> Sequences:
+    """The sequences of a format over a fraction of the documents, built once per arm and seed, then frozen.
+
+    `describes` names the format with its options and the length: with the corpus and the streams it is the cache key.
+    """
+
+    def build() -> dict[str, np.ndarray]:
+        chosen = select_documents(corpus.train, fraction=fraction)
+        ordered = order_documents(corpus.train, chosen, seed=streams.documents)
+        made = make(corpus.train, ordered, seed=streams.pairs)
+        return {field.name: getattr(made, field.name) for field in fields(Sequences)}
+
+    key = digest("sequences", corpus.key, describes, repr(fraction), repr(streams.documents), repr(streams.pairs))
+    return Sequences(**cached_arrays(cache / "sequences", key, build))
+
+
+def update_plan(sequences: Sequences, *, batch_tokens: int, streams: Streams) -> UpdatePlan:
+    """Which sequences make up each update."""
+    return UpdatePlan(lengths=sequences.lengths, keys=sequences.keys, batch_tokens=batch_tokens, seed=streams.order)

@@ -1,0 +1,134 @@
+"""A run's directory: who may write there, and what is already known of the run."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from ablate.config.science import difference
+from ablate.errors import UserError
+from ablate.runs.provenance import provenance, session
+from ablate.runs.record import Record, UnreadableRecord, read_result, write_json, write_result
+
+LOCK, PROVENANCE = ".lock", "provenance.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run goes and what it is called there."""
+
+    root: Path
+    study: str
+    arm: str
+    seed: int
+
+    @property
+    def directory(self) -> Path:
+        """`<root>/<study>/<arm>/seed-<n>`."""
+        return self.root / self.study / self.arm / f"seed-{self.seed}"
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Hold the directory for the whole run.
+
+    Raises:
+        UserError: another process holds it, or it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / LOCK)
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise UserError(
+            f"{directory}: another process is running this run; wait for it, or choose another seed"
+        ) from error
+
+
+def check_same_run(directory: Path, run_id: str, identity: dict[str, Any]) -> None:
+    """Refuse a directory that holds another recipe's run.
+
+    Raises:
+        UserError: names the keys that differ, with both values.
+    """
+    path = directory / PROVENANCE
+    try:
+        known = json.loads(path.read_text())
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        raise UserError(f"{path} is corrupt ({error}); delete {directory} to start this run over") from error
+    if known.get("run_id") == run_id:
+        return
+    changed = difference(known.get("identity", {}), identity)
+    listed = ", ".join(f"{key}: {old} -> {new}" for key, (old, new) in list(changed.items())[:6])
+    more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
+    raise UserError(
+        f"{directory} holds another run ({known.get('run_id')}, not {run_id}); differing keys: {listed}{more}; "
+        "choose another hydra.run.dir or hydra.sweep.dir, or delete it"
+    )
+
+
+def find(place: Place, run_id: str, *, roots: list[Path], notice: Callable[[str], None]) -> Record | None:
+    """The record of this run where it is finished: here, or anywhere under the run roots (it is then copied)."""
+    try:
+        record = read_result(place.directory)
+    except UnreadableRecord as error:
+        notice(f"{error}; running it again")
+        record = None
+    if record is not None and record.run_id == run_id:
+        return record
+    found = find_elsewhere(run_id, roots, besides=place.directory)
+    if found is None:
+        return None
+    directory, elsewhere = found
+    notice(f"{place.directory}: the same run is finished in {directory}; its record is shared")
+    for name in ("metrics.csv", PROVENANCE):
+        if (directory / name).exists():
+            shutil.copyfile(directory / name, place.directory / name)
+    copied = elsewhere.renamed(study=place.study, arm=place.arm, seed=place.seed, shared_from=str(directory))
+    write_result(place.directory, copied)
+    return copied
+
+
+def write_before(
+    directory: Path, *, config: str, run_id: str, what: dict[str, Any], fingerprint: str, device: torch.device
+) -> None:
+    """What is known before training: the composed config (YAML) and provenance.json, which grows by a session."""
+    (directory / ".hydra").mkdir(exist_ok=True)
+    (directory / ".hydra" / "config.yaml").write_text(config)
+    path = directory / PROVENANCE
+    if path.exists():
+        known = json.loads(path.read_text())
+        write_json(path, {**known, "sessions": [*known["sessions"], session(device)]})
+    else:
+        write_json(path, provenance(run_id=run_id, identity=what, fingerprint=fingerprint, device=device))
+
+
+def find_elsewhere(run_id: str, roots: list[Path], *, besides: Path) -> tuple[Path, Record] | None:
+    """A finished run with this id anywhere under the run roots; unreadable records are passed over."""
+    for root in roots:
+        for path in sorted(root.glob("*/*/seed-*/result.json")):
+            if path.parent == besides or run_id not in _text(path):
+                continue
+            try:
+                record = read_result(path.parent)
+            except UnreadableRecord:
+                continue
+            if record is not None and record.run_id == run_id and record.shared_from is None:
+                return path.parent, record
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,93 @@
+"""Where a run comes from: code, packages, hardware, data."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ablate.config.paths import conf_dir
+
+PACKAGES = (
+    "ablate",
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "numpy",
+)
+
+
+def provenance(*, run_id: str, identity: dict[str, Any], fingerprint: str, device: torch.device) -> dict[str, Any]:
+    """The content of provenance.json; `sessions` grows by one each time that the run is resumed."""
+    return {
+        "run_id": run_id,
+        "identity": identity,
+        "data_fingerprint": fingerprint,
+        "sessions": [session(device)],
+    }
+
+
+def session(device: torch.device) -> dict[str, Any]:
+    """One start of the process: when, which code, which packages, which hardware."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        **git_state(conf_dir().parent),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "hardware": hardware(device),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """`git_sha` and `git_dirty` of the checkout the code runs from; null outside one."""
+    sha = _git(folder, "rev-parse", "HEAD")
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"git_sha": sha, "git_dirty": None if sha is None else bool(status)}
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """Processor, cores, threads, and the GPU where one is used."""
+    described = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": device.type,
+    }
+    if device.type == "cuda":
+        described["gpu"] = torch.cuda.get_device_name(device)
+    return described
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,103 @@
+"""The record of a run: the only reader and writer of result.json and failure.json."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+RESULT, FAILURE = "result.json", "failure.json"
+COST = ("params", "params_no_embeddings", "flops_per_token")
+Status = Literal["ok", "diverged"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A complete run. `diverged` is final too: an outcome of the recipe, not a fault to be retried."""
+
+    run_id: str
+    study: str
+    arm: str
+    seed: int
+    status: Status
+    reason: str
+    metrics: dict[str, float]
+    evaluation_id: str
+    shared_from: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)  # keys of a later version, kept as they are
+
+    def renamed(self, *, study: str, arm: str, seed: int, shared_from: str) -> "Record":
+        """The same run under another arm's or study's name."""
+        return replace(self, study=study, arm=arm, seed=seed, shared_from=self.shared_from or shared_from)
+
+    def evaluated(self, metrics: dict[str, float], *, evaluation_id: str) -> "Record":
+        """The same run with other held-out metrics: what training cost stays, older answers go."""
+        kept = {k: v for k, v in self.metrics.items() if k.startswith("train/") or k in COST}
+        return replace(self, metrics=kept | metrics, evaluation_id=evaluation_id)
+
+
+class UnreadableRecord(ValueError):
+    """A result.json that is half-written, corrupt or foreign; the message names it and says why."""
+
+
+def write_result(directory: Path, record: Record) -> None:
+    """Write result.json last and atomically: its presence means that the run is complete. Non-finite metrics are kept
+    as strings (`"nan"`, `"inf"`), because JSON has no such numbers."""
+    plain = asdict(record)
+    extra = plain.pop("extra")
+    plain["metrics"] = {k: v if _finite(v) else str(v) for k, v in sorted(record.metrics.items())}
+    write_json(directory / RESULT, {**plain, **extra})
+    (directory / FAILURE).unlink(missing_ok=True)
+
+
+def read_result(directory: Path) -> Record | None:
+    """The record of a complete run, or None where there is none.
+
+    Raises:
+        UnreadableRecord: the file is there but is not a record.
+    """
+    path = directory / RESULT
+    try:
+        plain = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UnreadableRecord(f"{path} cannot be read: {error}") from error
+    try:
+        names = [f for f in Record.__dataclass_fields__ if f != "extra"]
+        known = {name: plain[name] for name in names if name in plain}
+        known["metrics"] = {str(k): float(v) for k, v in known["metrics"].items()}
+        record = Record(**known, extra={k: v for k, v in plain.items() if k not in names})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableRecord(f"{path} is not a run's record: {error}") from error
+    if record.status not in ("ok", "diverged"):
+        raise UnreadableRecord(f"{path}: status={record.status}: must be ok or diverged")
+    return record
+
+
+def write_failure(directory: Path, *, run_id: str, error: str, traceback: str) -> None:
+    """What a fault was; the same command retries the run."""
+    write_json(directory / FAILURE, {"run_id": run_id, "error": error, "traceback": traceback})
+
+
+def read_failure(directory: Path) -> dict[str, Any] | None:
+    """What went wrong last time, if anything did."""
+    try:
+        return json.loads((directory / FAILURE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write beside, flush to disk, then rename."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w") as file:
+        json.dump(value, file, indent=1, sort_keys=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _finite(value: float) -> bool:
+    return value == value and value not in (float("inf"), float("-inf"))

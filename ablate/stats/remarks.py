@@ -1,0 +1,129 @@
+"""What is said beside a verdict: flags, the seeds an inconclusive claim needs, and the reason as a sentence."""
+
+from dataclasses import dataclass, replace
+
+from ablate.stats.claims import Part
+from ablate.stats.decisions import PValues, Word
+from ablate.stats.evidence import repeated_seeds
+from ablate.stats.onesample import Estimate
+from ablate.stats.planning import Noise, part_power, seeds_for
+from ablate.stats.power import sd_upper_limit
+from ablate.stats.tested import PartResult, Tested
+
+ALSO_SUPERIOR = "also superior"
+LOWER_WITHIN = "lower, but within the margin"
+SIZE_NEGLIGIBLE = "size negligible"
+SCREENING = "screening: fewer than 5 seeds"
+SIGN_FLIP = "the sign-flip test disagrees"
+REPEATED = "two seeds have equal scores in every arm"
+OBSERVED_EFFECT = "needed seeds assume the observed effect, for none was registered"
+
+_CONFIRMING_SEEDS = 5
+_TARGET = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a study adds to one claim's test: error rate, number of claims, adjusted p, and the word that came out."""
+
+    alpha: float
+    family_size: int
+    adjusted: PValues
+    word: Word
+
+
+def flags_of(tested: Tested, setting: Setting, *, weakest: PartResult, p_sign_flip: float | None) -> tuple[str, ...]:
+    """The flags of a tested claim. A flag that flatters must hold simultaneously over the study, a warning need not."""
+    claim, assert_supported = tested.claim, setting.word == "supported"
+    non_inferior = assert_supported and claim.kind == "non_inferiority"
+    small = claim.kind == "superiority" and claim.margin is not None and weakest.interval[1] < claim.margin
+    disagrees = p_sign_flip is not None and (p_sign_flip <= setting.alpha) != (weakest.p <= setting.alpha)
+    flags = {
+        ALSO_SUPERIOR: non_inferior and weakest.interval_simultaneous[0] > 0.0,
+        LOWER_WITHIN: non_inferior and weakest.interval[1] < 0.0,
+        SIZE_NEGLIGIBLE: assert_supported and small,
+        SCREENING: tested.num_seeds < _CONFIRMING_SEEDS and not _planned(tested, setting),
+        SIGN_FLIP: disagrees,
+        REPEATED: repeated_seeds(tested.arms, tested.evidence.scores) is not None,
+        OBSERVED_EFFECT: setting.word == "inconclusive" and not _registered(tested),
+    }
+    return tuple(flag for flag, holds in flags.items() if holds)
+
+
+def needed_n_of(tested: Tested, setting: Setting) -> int | None:
+    """Seeds for power 0.8 at Holm's first step, from the 80 % upper limit of each part's sd and the registered effect.
+
+    Without a registered effect the observed one is assumed (and flagged). None if no number of seeds is enough, and
+    for verdicts other than inconclusive.
+    """
+    if setting.word != "inconclusive":
+        return None
+    parts = [(_assumed(tested, part, estimate), _cautious(estimate)) for part, estimate in tested.pairs]
+    return seeds_for(parts, alpha=setting.alpha / setting.family_size, target=_TARGET)
+
+
+def reason_of(tested: Tested, setting: Setting, *, weakest: PartResult, needed_n: int | None) -> str:
+    """Why the verdict is what it is, as one sentence with the numbers that decide."""
+    low, high = weakest.interval
+    what = f"the {1 - 2 * setting.alpha:.0%} interval of {weakest.name} is {low:.4g} to {high:.4g}"
+    if setting.word == "supported":
+        also = ", and no other part is weaker" if len(tested.parts) > 1 else ""
+        return f"{what}, {_region(weakest)}{also} ({_p('supported', tested, setting)})"
+    if setting.word == "contradicted":
+        return f"{what}, where it would have to be {_region(weakest)} ({_p('contradicted', tested, setting)})"
+    if setting.word == "negligible":
+        return f"{what}, within the margin {tested.claim.margin:g} of 0 ({_p('negligible', tested, setting)})"
+    settled = f"{what}, which does not settle whether it is {_region(weakest)} ({_p('supported', tested, setting)})"
+    return f"{settled}{_alone(tested, setting)}; {_need(tested, needed_n)}"
+
+
+def _region(result: PartResult) -> str:
+    if result.high is None:
+        return f"above {result.low:.4g}"
+    return f"between {result.low:.4g} and {result.high:.4g}"
+
+
+def _p(finding: str, tested: Tested, setting: Setting) -> str:
+    raw, adjusted = float(getattr(tested.p, finding)), float(getattr(setting.adjusted, finding))
+    if setting.family_size == 1:
+        return f"p = {raw:.3g}"
+    return f"p = {raw:.3g}, {adjusted:.3g} after Holm"
+
+
+def _alone(tested: Tested, setting: Setting) -> str:
+    assert tested.p is not None
+    found = {"supported": tested.p.supported, "contradicted": tested.p.contradicted, "negligible": tested.p.negligible}
+    words = [word for word, p in found.items() if p is not None and float(p) <= setting.alpha]
+    return f"; alone it would be {words[0]}" if words else ""
+
+
+def _need(tested: Tested, needed_n: int | None) -> str:
+    effect = "registered" if tested.claim.effect is not None else "assumed" if _registered(tested) else "observed"
+    if needed_n is None:
+        return f"at the {effect} effect no number of seeds is enough"
+    if needed_n <= tested.num_seeds:
+        return f"at the {effect} effect {needed_n} seeds would do, so the true one is probably smaller"
+    return f"at the {effect} effect about {needed_n} seeds are needed"
+
+
+def _registered(tested: Tested) -> bool:
+    return all(part.assumed is not None for part in tested.parts)
+
+
+def _assumed(tested: Tested, part: Part, estimate: Estimate) -> Part:
+    return part if _registered(tested) else replace(part, assumed=float(estimate.mean))
+
+
+def _cautious(estimate: Estimate) -> Noise:
+    sd = sd_upper_limit(float(estimate.sd), num_seeds=estimate.num_seeds)
+    return Noise(sd=sd, floor=float(estimate.floor))
+
+
+def _planned(tested: Tested, setting: Setting) -> bool:
+    """Whether the registered effect is one that these seeds detect with power 0.8 at the observed spread."""
+    if not _registered(tested):
+        return False
+    share = 1.0 - (1.0 - _TARGET) / len(tested.parts)
+    alpha = setting.alpha / setting.family_size
+    noises = [(part, Noise(sd=float(e.sd), floor=float(e.floor)), e.num_seeds) for part, e in tested.pairs]
+    return all(part_power(part, noise=noise, num_seeds=n, alpha=alpha) >= share for part, noise, n in noises)

@@ -1,0 +1,52 @@
+"""Sources of made-up documents, for the tests of tokenizers and the store."""
+
+import random
+from dataclasses import dataclass
+
+from ablate.data.cache import digest
+from ablate.data.documents import Document
+
+_SYLLABLES = [a + b for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "an", "er", "is")]
+
+
+def make_text(seed, *, num_sentences=12):
+    """Paragraphs of sentences of words that repeat as in real text, with a little of what is difficult."""
+    rng = random.Random(seed)
+    words = ["".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(60)]
+    words += ["Café", "naïve", "don't", "[SEP]", "<s>", "x=3.14;", "中文", "e\u0301tude", "well-known"]
+    sentences = []
+    for _ in range(num_sentences):
+        chosen = [words[min(int(rng.expovariate(0.08)), len(words) - 1)] for _ in range(rng.randint(3, 14))]
+        sentences.append(" ".join(chosen).capitalize() + rng.choice(".!?"))
+    separators = rng.choices([" ", "\n", "\n\n", "  \t"], k=num_sentences)
+    return "".join(one + space for one, space in zip(sentences, separators, strict=True))
+
+
+@dataclass
+class Documents:
+    """A source over a list of documents that counts how often it is read."""
+
+    items: list
+    name: str = "synthetic"
+    version: str = "1"
+    reads: int = 0
+
+    def key(self):
+        return digest(self.name, self.version)
+
+    def documents(self):
+        self.reads += 1
+        yield from self.items
+
+
+def make_source(num_documents=40, *, version="1", num_sentences=12):
+    """Every fifth document is on the validation side."""
+    items = [
+        Document(id=f"doc/{i}", text=make_text(i, num_sentences=num_sentences), split=_side(i))
+        for i in range(num_documents)
+    ]
+    return Documents(items=items, version=version)
+
+
+def _side(index):
+    return "validation" if index % 5 == 4 else "train"
