@@ -15,11 +15,16 @@ def with_flops(cfg: DictConfig, overrides: list[str], *, config_dirs: tuple[Path
     """The config with `budget.amount` filled in where a budget in FLOPs has none: what the baseline would spend."""
     if cfg.budget.match != "flops" or cfg.budget.amount is not None:
         return cfg
-    baseline = compose_one(_without_recipe(overrides), config_dirs=config_dirs)
+    baseline = baseline_of(overrides, config_dirs=config_dirs)
     filled = cfg.copy()
     with open_dict(filled):
         filled.budget.amount = baseline_flops(baseline) * cfg.budget.multiple
     return filled
+
+
+def baseline_of(overrides: list[str], *, config_dirs: tuple[Path, ...] = ()) -> DictConfig:
+    """The baseline of a command line: the same scale, data source and execution, without its arm and its recipe."""
+    return compose_one(_without_recipe(overrides), config_dirs=config_dirs)
 
 
 def baseline_flops(cfg: DictConfig) -> float:
@@ -41,7 +46,9 @@ def baseline_flops(cfg: DictConfig) -> float:
 def _without_recipe(overrides: list[str]) -> list[str]:
     kept = []
     for override in OverridesParser.create().parse_overrides(overrides):
-        head = override.key_or_group.split(".")[0]
-        if head not in GROUPS and head not in ("exp", "replicate") and override.input_line:
+        key = override.key_or_group
+        head = key.split(".")[0]
+        changes_recipe = head in GROUPS and (head != "data" or key == "data.fraction")
+        if not changes_recipe and head not in ("exp", "replicate") and override.input_line:
             kept.append(override.input_line)
     return kept

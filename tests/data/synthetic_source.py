@@ -3,9 +3,12 @@
 import random
 from dataclasses import dataclass
 
+import numpy as np
+
 from ablate.data.cache import digest
 from ablate.data.documents import Document
 
+ARRAYS = ("tokens", "sentences", "documents", "document_keys")
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "an", "er", "is")]
 
 
@@ -50,3 +53,13 @@ def make_source(num_documents=40, *, version="1", num_sentences=12):
 
 def _side(index):
     return "validation" if index % 5 == 4 else "train"
+
+
+def assert_same(one, two):
+    """Two prepared corpora hold the same."""
+    assert (one.key, one.fingerprint, one.vocabulary.size) == (two.key, two.fingerprint, two.vocabulary.size)
+    for side in ("train", "validation"):
+        a, b = getattr(one, side), getattr(two, side)
+        assert a.document_ids == b.document_ids
+        for name in ARRAYS:
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))

@@ -50,7 +50,7 @@ _WORD = re.compile(r"[(\[\"']*[A-Za-z][a-z]*(?:['\u2019-][A-Za-z]+)*(?:\([a-z]+\
 _STOP_WORDS = _set(
     "the a an of to is are be in and or for with that this it its if by as on from at when which not can will was were "
     "has have any all must should may than but then into you your we how only whether each their there these such do "
-    "does used using one no other"
+    "does used using one no other where who what"
 )
 # A sentence may begin in lower case with the name of what it is about: "funcs is a list".
 _AFTER_A_NAME = _set("is are was can could should must will may has have does takes returns holds contains")
@@ -86,7 +86,8 @@ def is_prose(sentence: str) -> bool:
     ends = bool(_ENDS.search(sentence)) or (len(words) > 4 and (sentence[-1].isalpha() or sentence[-1] in ":)\"'"))
     if not ends or not 3 <= len(words) <= 120 or _NOT_PROSE.search(sentence):
         return False
-    if not (sentence[0].isupper() or sentence[0] in "\"'(" or words[1] in _AFTER_A_NAME):
+    named = words[1] in _AFTER_A_NAME and words[0] not in _STOP_WORDS
+    if not (sentence[0].isupper() or sentence[0] in "\"'(" or named):
         return False
     plain = sum(1 for word in words if _WORD.fullmatch(word))
     common = sum(1 for word in words if word.lower() in _STOP_WORDS)
@@ -147,7 +148,7 @@ class _Reader:
             yield ""
         elif line.endswith("::") or (indent == 0 and line.lower() in ("example:", "examples:", "usage:")):
             self._skip_block(indent)
-            yield line[:-1] if line.endswith("::") else ""
+            yield from (line[:-1], "") if line.endswith("::") else ("",)
         else:
             yield self._text(line, indent, previous_indent, following)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ablate.data.documents import Document, Split
 from ablate.data.sources.files import signature
@@ -35,7 +35,7 @@ class HubDataset:
         text_column: str = "text",
         revision: str | None = None,
         streaming: bool = False,
-        document: Literal["row", "heading", "block"] = "row",
+        document: str = "row",
         block_rows: int = 500,
     ) -> None:
         """`path` is a name on the Hub, a folder that `save_to_disk` wrote, or a folder of parquet (or other) files.
@@ -128,7 +128,7 @@ class HubDataset:
         except UserError:
             raise
         except Exception as error:  # the library and the three below it raise some twenty kinds
-            raise UserError(f"data.path={self._path}: {_explain(error, split, self._load['name'])}") from error
+            raise UserError(f"data.path={self._path}: {_explain(error, split, self._config)}") from error
 
 
 def _one_split(saved: Any, split: str, path: str) -> Any:

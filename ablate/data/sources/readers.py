@@ -41,7 +41,8 @@ def read_rows(file: Path, layout: Layout) -> Iterator[Row]:
     try:
         yield from readers.get(file.suffix.lower(), _read_plain)(file, layout)
     except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror or error}") from error
+        reason = error.strerror or str(error).partition("\n")[0]
+        raise UserError(f"{file}: cannot be read: {reason}") from error
 
 
 def _read_plain(file: Path, layout: Layout) -> Iterator[Row]:

@@ -99,17 +99,10 @@ def test_numpy_style():
         "Array to be sorted by the function.",
         "Axis along which to sort. If None, the array is flattened.",
         "Array of the same type and shape as the input.",
-        "The sort is stable, as is the one of lexsort. It costs:",
-        "which is the best there is.",
+        "The sort is stable, as is the one of lexsort.",
         "We sort a small array.",
         "That was the whole example.",
-    ][:5] + paragraphs(NUMPY)[5:]
-    text = "\n".join(paragraphs(NUMPY))
-    assert "The sort is stable, as is the one of lexsort." in text
-    assert "We sort a small array." in text
-    assert "That was the whole example." in text
-    for gone in ("---", "array_like", "log(n)", "quick", "Author", "Indirect", "np.sort", "[1]", "1.4", "====", "`"):
-        assert gone not in text
+    ]
 
 
 def test_google_style():
@@ -127,8 +120,8 @@ def test_google_style():
 
 
 def test_sphinx_fields():
-    text = "Open the file.\n\n:param name: the name of the file that is opened\n:type name: the str type of it\n:returns: An open file."
-    assert paragraphs(text) == ["Open the file.", "The name of the file that is opened", "An open file."]
+    text = "Open the file.\n\n:param name: the name of the file to open\n:type name: the str type of it\n:returns: An open file."
+    assert paragraphs(text) == ["Open the file.", "The name of the file to open", "An open file."]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +147,7 @@ def test_prose(sentence):
         "Tensor of shape (batch, length).extra_1 x_2 y_3 z_4",
         "See https://example.org for more of it.",
         "of the list and so on.",
+        "which is the best there is.",
         "Foo Bar Baz Qux Quux Corge Grault Garply Waldo Fred Plugh.",
         "Too short.",
     ],

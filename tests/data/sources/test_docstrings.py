@@ -55,9 +55,13 @@ def test_reading_in_processes_keeps_the_order(tmp_path):
     files = []
     for index in range(7):
         files.append(tmp_path / f"{index}.py")
-        files[-1].write_text(f'"""This is the {json.dumps(index)}th of the modules.\n\nIt is \u00e9t\u00e9."""', "utf-8")
+        files[-1].write_text(
+            f'"""This is the {json.dumps(index)}th of the modules.\n\nIt is the r\u00e9sum\u00e9 of it."""', "utf-8"
+        )
     files.append(tmp_path / "missing.py")
     before = set(sys.modules)
-    expected = [[[f"This is the {index}th of the modules."], ["It is \u00e9t\u00e9."]] for index in range(7)] + [[]]
+    expected = [
+        [[f"This is the {index}th of the modules."], ["It is the r\u00e9sum\u00e9 of it."]] for index in range(7)
+    ] + [[]]
     assert read_prose(files, workers=3) == expected
     assert set(sys.modules) == before

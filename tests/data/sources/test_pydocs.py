@@ -100,7 +100,9 @@ def test_scanned_once_and_then_read(small, capsys, monkeypatch):
     assert "bdb" in {document.id for document in first}
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-20], lambda data: data[:60] + b"xxxx" + data[64:]])
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"", lambda data: data[:-20], lambda data: data[:60] + b"xxxx" + data[64:]]
+)
 def test_a_corrupt_cache_is_rebuilt_with_a_notice(small, tmp_path, capsys, damage):
     first = list(small.documents())
     path = tmp_path / "pydocs" / f"{small.key()}.parquet"

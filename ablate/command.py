@@ -1,0 +1,53 @@
+"""The command line of everything but the main job: overrides in, one clear line and exit code 2 on a mistake."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from ablate.errors import UserError
+
+OK, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are a UserError's one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UserError(f"{message}; see --help")
+
+
+def parser(module: str, description: str, *, examples: str) -> Parser:
+    """A parser for `python -m <module> [overrides]` with `--config-dir`."""
+    made = Parser(
+        prog=f"python -m {module}", description=description, epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    made.add_argument("overrides", nargs="*", help="as for python -m ablate: group=option, key=value, +exp=arm")
+    made.add_argument("--config-dir", "-cd", type=Path, default=None, help="a folder with your own groups")
+    return made
+
+
+def main(run: Callable[[argparse.Namespace], int], made: Parser) -> NoReturn:
+    """Parse, run, exit: with the run's code, 2 on a user's mistake, 1 on a fault (with its traceback)."""
+    try:
+        sys.exit(run(made.parse_intermixed_args()))
+    except UserError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        sys.exit(OK)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(FAULT)
+
+
+def config_dirs(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    """The user's folder of groups, if one was given."""
+    return (arguments.config_dir,) if arguments.config_dir else ()
