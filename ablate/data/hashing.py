@@ -34,7 +34,7 @@ def mix(*parts: int | np.ndarray) -> UInt64[np.ndarray, "..."]:
 
 def key_of(text: str) -> int:
     """A stable 64-bit key of a string, such as a document's id."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def stream(seed: int, name: str, *, replicate: int = 0) -> int:

@@ -232,6 +232,15 @@ def test_an_inconclusive_claim_says_how_many_seeds_it_needs() -> None:
     assert unregistered.needed_n > 1000  # observed mean 0.02
 
 
+def test_needed_seeds_are_those_of_holm_s_first_step() -> None:
+    evidence = Evidence(scores={"base": np.zeros(5), "b": np.array([0.4, -1.3, 1.1, 0.2, -0.3])})
+    one = claim("superiority", effect=1.0)
+    crowd = [dataclasses.replace(one, id=name) for name in "cdef"]
+    found = judge_study(crowd, dict.fromkeys("cdef", evidence))[0].needed_n
+    assert found == judge_claim(one, evidence, alpha=0.05 / 4).needed_n
+    assert found > judge_claim(one, evidence).needed_n
+
+
 def test_no_number_of_seeds_helps_an_effect_on_the_wrong_side() -> None:
     b = np.array([0.4, -1.3, 1.1, 0.2, -0.9])
     verdict = judge_claim(claim("superiority"), Evidence(scores={"base": np.zeros(5), "b": b}))
