@@ -36,14 +36,13 @@ def main() -> None:
     try:
         arguments = _arguments()
         if _only_informs(arguments):
-            job()
-            return
+            _inform()
         jobs = _checked_jobs(arguments)
     except UserError as error:
         _leave(MISTAKE, str(error))
     try:
         job()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # a job catches everything else
         _leave(INTERRUPTED, "interrupted; the same command goes on from here")
     sys.exit(_exit_code(jobs))
 
@@ -66,6 +65,15 @@ def _only_informs(arguments: Namespace) -> bool:
     return any((arguments.help, arguments.hydra_help, arguments.cfg, arguments.info)) or bool(
         arguments.shell_completion
     )
+
+
+def _inform() -> NoReturn:
+    """Help, --cfg and the like are Hydra's own; its errors in one line, and `| head` may have seen enough."""
+    try:
+        job()
+    except BrokenPipeError:
+        sys.stderr.close()
+    sys.exit(OK)
 
 
 def _checked_jobs(arguments: Namespace) -> list["Place"]:

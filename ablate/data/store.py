@@ -87,6 +87,14 @@ def prepare(
         return preparation.corpus(current)
 
 
+def known_fingerprint(source: Source, *, cache: Path) -> str | None:
+    """The fingerprint of a source as it is now, if it has been prepared before; answers in milliseconds."""
+    try:
+        return str(json.loads((cache / "index" / f"{source.key()}.json").read_bytes())["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class _Preparation:
     """One source, one tokenizer, one cache; reads the source only for what is missing."""
 

@@ -34,14 +34,14 @@ class Setting:
 
 def flags_of(tested: Tested, setting: Setting, *, weakest: PartResult, p_sign_flip: float | None) -> tuple[str, ...]:
     """The flags of a tested claim. A flag that flatters must hold simultaneously over the study, a warning need not."""
-    claim, assert_supported = tested.claim, setting.word == "supported"
-    non_inferior = assert_supported and claim.kind == "non_inferiority"
+    claim, supported = tested.claim, setting.word == "supported"
+    non_inferior = supported and claim.kind == "non_inferiority"
     small = claim.kind == "superiority" and claim.margin is not None and weakest.interval[1] < claim.margin
     disagrees = p_sign_flip is not None and (p_sign_flip <= setting.alpha) != (weakest.p <= setting.alpha)
     flags = {
         ALSO_SUPERIOR: non_inferior and weakest.interval_simultaneous[0] > 0.0,
         LOWER_WITHIN: non_inferior and weakest.interval[1] < 0.0,
-        SIZE_NEGLIGIBLE: assert_supported and small,
+        SIZE_NEGLIGIBLE: supported and small,
         SCREENING: tested.num_seeds < _CONFIRMING_SEEDS and not _planned(tested, setting),
         SIGN_FLIP: disagrees,
         REPEATED: repeated_seeds(tested.arms, tested.evidence.scores) is not None,

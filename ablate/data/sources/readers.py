@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from ablate.errors import UserError
 
 _CHUNK = 1 << 20  # bytes
-_BATCH = 16  # rows of parquet at a time: a row may be a whole book
+_BATCH = 8  # rows of parquet at a time: a row may be a whole book
 
 
 class NotTextError(ValueError):
@@ -103,16 +103,22 @@ def _value_row(identity: Any, text: Any, place: str, layout: Layout) -> Row:
 
 def _read_parquet(file: Path, layout: Layout) -> Iterator[Row]:
     try:
-        with pq.ParquetFile(file) as table:
+        with pq.ParquetFile(file, buffer_size=_CHUNK) as table:
             _check_columns(table.schema_arrow.names, str(file), layout)
             wanted = [layout.text_column, *([layout.id_column] if layout.id_column else [])]
             number = 0
-            for batch in table.iter_batches(batch_size=_BATCH, columns=wanted):
+            for batch in _batches(table, wanted):
                 for index in range(batch.num_rows):
                     number += 1
                     yield _parquet_row(batch, index, f"{file}: row {number}", layout)
     except pa.ArrowException as error:
         raise UserError(f"{file}: not a readable parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _batches(table: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Row groups one after the other: all at once, Arrow reads ahead and holds twice the memory."""
+    for group in range(table.num_row_groups):
+        yield from table.iter_batches(batch_size=_BATCH, row_groups=[group], columns=columns, use_threads=False)
 
 
 def _parquet_row(batch: pa.RecordBatch, index: int, place: str, layout: Layout) -> Row:

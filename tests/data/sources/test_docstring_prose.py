@@ -120,7 +120,7 @@ def test_google_style():
 
 
 def test_sphinx_fields():
-    text = "Open the file.\n\n:param name: the name of the file to open\n:type name: the str of it\n:returns: An open file."
+    text = "Open the file.\n\n:param name: the name of the file to open\n:type name: str of it\n:returns: An open file."
     assert paragraphs(text) == ["Open the file.", "The name of the file to open", "An open file."]
 
 
