@@ -1,6 +1,6 @@
 """Objectives: what a batch contributes to the loss of its update."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -9,16 +9,10 @@ from ablate.data.batches import Batch
 from ablate.models.encoder import Encoder
 from ablate.objectives.losses import cross_entropy_sum
 
-
-class Objective(Protocol):
-    """A callable that a user may replace by `loss._target_`."""
-
-    def __call__(self, model: Encoder, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The contribution of one microbatch to its update, under `loss`; the other entries are logged as they are.
-
-        Contributions of an update's microbatches add up, so each is a sum divided by the whole update's count.
-        """
-        ...
+# What a user may replace by `loss._target_`: the contribution of one microbatch to its update, under `loss`, and other
+# entries that are logged as they are. Contributions of an update's microbatches add up, so each is a sum divided by the
+# whole update's count.
+Objective = Callable[[Encoder, Batch], dict[str, Tensor]]
 
 
 def masked_hidden(hidden: Float[Tensor, "batch seq width"], batch: Batch) -> Float[Tensor, "masked width"]:

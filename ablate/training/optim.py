@@ -1,11 +1,13 @@
 """Optimizers built from a model's named parameters: decay groups, and Muon and AdamW behind one face."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
+
+from ablate.errors import UserError
 
 Named = Iterable[tuple[str, nn.Parameter]]
 
@@ -20,7 +22,7 @@ def decay_groups(named: Named, *, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def adamw(
-    named: Named, *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float, fused: bool = True
+    named: Named, *, lr: float, betas: Sequence[float], eps: float, weight_decay: float, fused: bool = True
 ) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019) over decay groups."""
     groups = decay_groups(named, weight_decay=weight_decay)
@@ -34,13 +36,19 @@ def muon(
     muon_lr: float,
     momentum: float,
     muon_weight_decay: float,
-    betas: tuple[float, float],
+    betas: Sequence[float],
     eps: float,
     weight_decay: float,
 ) -> Optimizer:
-    """Muon (Jordan et al. 2024) for the encoder's matrices, AdamW for embeddings, heads, norms and biases."""
+    """Muon (Jordan et al. 2024) for the encoder's matrices, AdamW for embeddings, heads, norms and biases.
+
+    Raises:
+        UserError: no matrix belongs to a module called `encoder`.
+    """
     named = [(name, p) for name, p in named if p.requires_grad]
     matrices = [p for name, p in named if ".encoder." in name and p.ndim == 2]
+    if not matrices:
+        raise UserError("optim=muon: the model has no matrices in a module called `encoder`; use optim=adamw")
     chosen = {id(p) for p in matrices}
     rest = [(name, p) for name, p in named if id(p) not in chosen]
     return MuonAdamW(
@@ -80,8 +88,3 @@ class MuonAdamW(Optimizer):
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self.parts for group in part.param_groups]
-
-
-def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """The total 2-norm of the gradients."""
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

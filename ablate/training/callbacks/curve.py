@@ -64,10 +64,8 @@ class Curve(pl.Callback):
         check(loss, update=trainer.global_step, uniform_loss=self.uniform_loss)
 
     def finish(self, values: dict[str, float], *, updates: int) -> None:
-        """The row of the final evaluation; closes the loggers."""
+        """The row of the final evaluation."""
         self._write(updates, values)
-        for logger in self.loggers:
-            logger.finalize("success")
 
     def write(self, trainer: pl.Trainer, values: dict[str, float]) -> None:
         """One row at the present update, to the file and to every logger."""

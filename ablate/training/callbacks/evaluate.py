@@ -34,14 +34,14 @@ class EvaluateOnGrid(pl.Callback):
         if update == self._seen or update == self.updates:
             return
         self._seen = update
-        if self.due(update):
+        if crosses_grid(update, updates_per_point=self.every_tokens / self.batch_tokens):
             self.meter.pause()
             self.curve.flush(trainer)
             values = self.evaluate(pl_module.model)
             self.curve.write(trainer, values)
             self.report(update, values)
 
-    def due(self, update: int) -> bool:
-        """Whether the grid has a point in (update - 1, update]."""
-        per_point = self.every_tokens / self.batch_tokens
-        return math.floor(update / per_point + 1e-9) > math.floor((update - 1) / per_point + 1e-9)
+
+def crosses_grid(update: int, *, updates_per_point: float) -> bool:
+    """Whether the grid of multiples of `updates_per_point` has a point in (update - 1, update]."""
+    return math.floor(update / updates_per_point + 1e-9) > math.floor((update - 1) / updates_per_point + 1e-9)

@@ -16,10 +16,10 @@ class ShowProgress(pl.Callback):
     def __init__(self, console: Console, *, name: str, updates: int | None, batch_tokens: int, curve: Curve) -> None:
         self.curve, self.batch_tokens, self.updates = curve, batch_tokens, updates
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+            TextColumn("{task.description}"), BarColumn(bar_width=14), TaskProgressColumn(),
             TextColumn("loss {task.fields[loss]}  {task.fields[speed]}"), TimeRemainingColumn(), console=console,
         )  # fmt: skip
-        self.task = self.bar.add_task(name, total=updates, loss="-", speed="")
+        self.task = self.bar.add_task(shortened(name), total=updates, loss="-", speed="")
         self._shown, self._at = time.monotonic(), 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -49,3 +49,8 @@ class ShowProgress(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Take the bar away."""
         self.bar.stop()
+
+
+def shortened(name: str, width: int = 18) -> str:
+    """The name in at most `width` characters, so that a line of 80 holds the bar."""
+    return name if len(name) <= width else name[: width - 1] + "…"
