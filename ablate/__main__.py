@@ -36,7 +36,7 @@ def main() -> None:
     try:
         arguments = _arguments()
         if _only_informs(arguments):
-            _inform()
+            _inform(arguments)
         jobs = _checked_jobs(arguments)
     except UserError as error:
         _leave(MISTAKE, str(error))
@@ -44,6 +44,7 @@ def main() -> None:
         job()
     except KeyboardInterrupt:  # a job catches everything else
         _leave(INTERRUPTED, "interrupted; the same command goes on from here")
+    _show_verdicts(jobs)
     sys.exit(_exit_code(jobs))
 
 
@@ -67,8 +68,12 @@ def _only_informs(arguments: Namespace) -> bool:
     )
 
 
-def _inform() -> NoReturn:
-    """Help, --cfg and the like are Hydra's own; its errors in one line, and `| head` may have seen enough."""
+def _inform(arguments: Namespace) -> NoReturn:
+    """Help, --cfg and the like are Hydra's own; mistakes in one line, and `| head` may have seen enough."""
+    if arguments.cfg or arguments.info:
+        from ablate.config.compose import check_composes
+
+        check_composes(arguments.overrides, config_dirs=_config_dirs(arguments))
     try:
         job()
     except BrokenPipeError:
@@ -79,8 +84,11 @@ def _inform() -> NoReturn:
 def _checked_jobs(arguments: Namespace) -> list["Place"]:
     from ablate.sweep import plan
 
-    directories = (Path(arguments.config_dir),) if arguments.config_dir else ()
-    return plan(arguments.overrides, multirun=bool(arguments.multirun), config_dirs=directories)
+    return plan(arguments.overrides, multirun=bool(arguments.multirun), config_dirs=_config_dirs(arguments))
+
+
+def _config_dirs(arguments: Namespace) -> tuple[Path, ...]:
+    return (Path(arguments.config_dir),) if arguments.config_dir else ()
 
 
 def _exit_code(jobs: list["Place"]) -> int:
@@ -89,6 +97,20 @@ def _exit_code(jobs: list["Place"]) -> int:
 
     outcomes = OUTCOMES if len(OUTCOMES) == len(jobs) else [recorded_outcome(planned) for planned in jobs]
     return max(outcomes, default=OK)
+
+
+def _show_verdicts(jobs: list["Place"]) -> None:
+    """The verdicts of a study, once its runs are through."""
+    folder = jobs[0].root / jobs[0].study
+    if not (folder / "study.json").exists():
+        return
+    from ablate import api
+    from ablate.studies.verdict_table import wide_console
+
+    try:
+        wide_console().print(api.render(api.judge(folder)))
+    except UserError as error:
+        print(f"ablate: {error}", file=sys.stderr)
 
 
 def _leave(code: int, line: str) -> NoReturn:

@@ -51,3 +51,15 @@ def main(run: Callable[[argparse.Namespace], int], made: Parser) -> NoReturn:
 def config_dirs(arguments: argparse.Namespace) -> tuple[Path, ...]:
     """The user's folder of groups, if one was given."""
     return (arguments.config_dir,) if arguments.config_dir else ()
+
+
+def take(overrides: list[str], key: str) -> tuple[str, list[str]]:
+    """The value of `key=value` among overrides, and the other overrides: for a key that is also a group's name.
+
+    Raises:
+        UserError: the key is not given, or twice.
+    """
+    values = [text.partition("=")[2] for text in overrides if text.startswith(f"{key}=")]
+    if len(values) != 1 or not values[0]:
+        raise UserError(f"{key}: needs one value, say {key}=...")
+    return values[0], [text for text in overrides if not text.startswith(f"{key}=")]

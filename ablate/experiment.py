@@ -10,11 +10,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.config import build
+from ablate.config.compose import without_hydra
+from ablate.config.downstream import build_asked, build_subject
 from ablate.config.science import digest, evaluation_id, identity
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
-from ablate.evaluation.mlm import Evaluation
+from ablate.evaluation.run import Known, evaluate
+from ablate.evaluation.table import downstream_table
 from ablate.models.cost import count_parameters, training_flops
 from ablate.models.encoder import Encoder
 from ablate.models.folder import save_folder
@@ -46,37 +49,41 @@ def run(cfg: DictConfig, place: Place, *, roots: list[Path]) -> Record:
         accumulate=cfg.trainer.accumulate, clip=cfg.optim.clip,
     )  # fmt: skip
     what = identity(cfg, fingerprint=corpus.fingerprint, corpus=corpus.key, precision=execution.precision)
-    run_id, asked = digest(what), evaluation_id(cfg, fingerprint=corpus.fingerprint)
+    run_id, evaluation = digest(what), evaluation_id(cfg, fingerprint=corpus.fingerprint)
     with held(place.directory), contextlib.closing(RunLog()) as log:
         check_same_run(place.directory, run_id, what)
         record = find(place, run_id, roots=roots, notice=log)
-        if record is not None and record.evaluation_id == asked:
+        if record is not None and record.evaluation_id == evaluation:
             log(f"{place.directory}: finished, skipped")
             return record
-        config = OmegaConf.to_yaml(cfg, resolve=True)
+        config = OmegaConf.to_yaml(without_hydra(cfg), resolve=True)
         write_before(
             place.directory, config=config, run_id=run_id, what=what, fingerprint=corpus.fingerprint, device=device
         )
         log.open(place.directory / "run.log")
         if record is None:
             log(f"{place.study}/{place.arm}, seed {place.seed}: run {run_id} on {corpus.name} in {place.directory}")
-            record = train(cfg, place, corpus, execution, run_id=run_id, asked=asked, log=log)
+            record = train(cfg, place, corpus, execution, run_id=run_id, evaluation=evaluation, log=log)
         else:
-            record = evaluate_again(cfg, place, record, corpus, execution, asked=asked, log=log)
+            record = evaluate_again(cfg, place, record, corpus, execution, evaluation=evaluation, log=log)
         write_result(place.directory, record)
         shutil.rmtree(place.directory / "checkpoints", ignore_errors=True)
         log(summary(record) if record.status == "ok" else f"diverged: {record.reason}")
+        scores = downstream_table(record.metrics, title="downstream")
+        if scores is not None:
+            log(scores)
         log(plateau_warning(record) or f"everything about this run: {place.directory}")
     return record
 
 
 def train(
-    cfg: DictConfig, place: Place, corpus: Corpus, execution: Execution, *, run_id: str, asked: str, log: RunLog
+    cfg: DictConfig, place: Place, corpus: Corpus, execution: Execution, *, run_id: str, evaluation: str, log: RunLog
 ) -> Record:
     """Train, evaluate, keep the model and its predictions; a diverged run is a record too."""
     model = build.build_model(cfg, corpus, execution.device)
     data = build.build_data(cfg, corpus)
-    evaluation = build.build_evaluation(cfg, corpus, execution.precision)
+    asked = build_asked(cfg, corpus, execution.precision)
+    asked.check(log)
     budget = build.build_budget(cfg, model, data)
     meter = Meter(budget)
     schedule = build.make(cfg, "schedule")
@@ -84,60 +91,45 @@ def train(
         model=model, objective=build.make(cfg, "loss")(), optimizer=build.make(cfg, "optim"),
         accumulate=execution.accumulate, factor=lambda update: schedule(budget.progress(update, meter.seconds)),
     )  # fmt: skip
-    names: dict[str, Any] = {
-        "run_id": run_id,
-        "study": place.study,
-        "arm": place.arm,
-        "seed": place.seed,
-        "evaluation_id": asked,
-    }
-    try:
-        used, curve = pretrain(
-            module, data, budget=budget, execution=execution, directory=place.directory, meter=meter,
-            dropout_stream=stream(cfg.seed, "dropout", replicate=cfg.replicate),
-            uniform_loss=math.log(corpus.vocabulary.size) + (math.log(2) if cfg.nsp else 0.0),
-            evaluate=evaluation.curve if evaluation else None, every_tokens=cfg.eval.every_tokens,
-            log_every=cfg.trainer.log_every, checkpoint_minutes=cfg.trainer.checkpoint_minutes, log=log,
-            loggers=build.build_loggers(cfg, place, run_id=run_id), name=f"{place.arm} {place.seed}",
-            progress=cfg.trainer.progress,
-        )  # fmt: skip
-    except Diverged as diverged:
-        return Record(**names, status="diverged", reason=str(diverged), metrics={})
-    learnt = evaluate(model, evaluation, cfg, corpus, place.directory)
-    curve.finish(learnt, updates=used.updates)
+    names: dict[str, Any] = {"run_id": run_id, "study": place.study, "arm": place.arm, "evaluation_id": evaluation}
+    with build.loggers(cfg, place, run_id=run_id) as loggers:
+        try:
+            used, curve = pretrain(
+                module, data, budget=budget, execution=execution, directory=place.directory, meter=meter,
+                dropout_stream=stream(cfg.seed, "dropout", replicate=cfg.replicate),
+                uniform_loss=math.log(corpus.vocabulary.size) + (math.log(2) if cfg.nsp else 0.0),
+                evaluate=asked.mlm.curve if asked.mlm else None, every_tokens=cfg.eval.every_tokens,
+                log_every=cfg.trainer.log_every, checkpoint_minutes=cfg.trainer.checkpoint_minutes, log=log,
+                loggers=loggers, name=f"{place.arm} {place.seed}", progress=cfg.trainer.progress,
+            )  # fmt: skip
+        except Diverged as diverged:
+            return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics={})
+        subject = build_subject(model, cfg, corpus, execution.precision)
+        learnt = evaluate(model, subject, asked, corpus, place.directory, known=Known(), notice=log)
+        curve.finish({k: v for k, v in learnt.metrics.items() if k.startswith("val/")}, updates=used.updates)
     save_folder(model, corpus.tokenizer_path, place.directory / "model", token_types=cfg.input.pairs)
-    metrics = learnt | cost(model, used, data, cfg) | {"train/peak_memory_mb": peak_memory_mb(execution.device)}
-    return Record(**names, status="ok", reason="", metrics=metrics)
-
-
-def evaluate(
-    model: Encoder, evaluation: Evaluation | None, cfg: DictConfig, corpus: Corpus, directory: Path
-) -> dict[str, float]:
-    """Every held-out metric, and a user's own; writes predictions/."""
-    metrics: dict[str, float] = {}
-    if evaluation is not None:
-        metrics, frames = evaluation.final(model)
-        (directory / "predictions").mkdir(exist_ok=True)
-        for name, frame in frames.items():
-            frame.to_parquet(directory / "predictions" / f"{name}.parquet", index=False)
-    for metric in build.build_metrics(cfg):
-        metrics |= metric(model, corpus)
-    return metrics
+    metrics = learnt.metrics | cost(model, used, data, cfg) | {"train/peak_memory_mb": peak_memory_mb(execution.device)}
+    return Record(
+        **names, seed=place.seed, status="ok", reason="", metrics=metrics, evaluations=learnt.evaluations
+    )  # fmt: skip
 
 
 def evaluate_again(
-    cfg: DictConfig, place: Place, record: Record, corpus: Corpus, execution: Execution, *, asked: str, log: RunLog
+    cfg: DictConfig, place: Place, record: Record, corpus: Corpus, execution: Execution, *, evaluation: str, log: RunLog
 ) -> Record:
     """Ask a finished run the present questions without training it again."""
     if record.status != "ok":
         return record
     trained = Path(record.shared_from) if record.shared_from else place.directory
-    log(f"{place.directory}: finished; evaluating {trained / 'model'} anew, because eval has changed")
+    log(f"{place.directory}: finished; asking {trained / 'model'} what is new in eval")
     model = build.build_model(cfg, corpus, execution.device)
     model.load(trained / "model")
-    evaluation = build.build_evaluation(cfg, corpus, execution.precision)
-    learnt = evaluate(model.to(execution.device), evaluation, cfg, corpus, place.directory)
-    return record.evaluated(learnt, evaluation_id=asked)
+    model.to(execution.device)
+    known = evaluate(
+        model, build_subject(model, cfg, corpus, execution.precision), build_asked(cfg, corpus, execution.precision),
+        corpus, place.directory, known=Known(record.metrics, record.evaluations), notice=log,
+    )  # fmt: skip
+    return record.answered(known.metrics, known.evaluations, evaluation_id=evaluation)
 
 
 def cost(model: Encoder, used: Pretrained, data: PretrainingData, cfg: DictConfig) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from ablate.training.precision import Precision
 NOT_ARGUMENTS = {  # keys of a group that are not arguments of its `_target_`
     "data": ("fraction", "refresh"),
     "input": ("format", "pairs"),
-    "optim": ("lr_multiple", "batch_multiple", "batch_tokens", "clip"),
+    "optim": ("lr_multiple", "lr_ladder", "batch_multiple", "batch_tokens", "clip"),
 }
 
 
@@ -47,13 +49,17 @@ def make(cfg: DictConfig, group: str) -> partial[Any]:
         UserError: the target cannot be imported.
     """
     plain = OmegaConf.to_container(cfg[group], resolve=True)
-    assert isinstance(plain, dict)
-    arguments = {k: v for k, v in plain.items() if k not in NOT_ARGUMENTS.get(group, ())}
+    if not isinstance(plain, dict) or "_target_" not in plain:
+        raise UserError(f"{group}={plain}: needs a _target_")
+    return _partial(group, {k: v for k, v in plain.items() if k not in NOT_ARGUMENTS.get(group, ())})
+
+
+def _partial(group: str, arguments: dict[Any, Any]) -> partial[Any]:
     try:
         made = instantiate(arguments, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        reason = str(error.__cause__ or error).split("\n")[0]
-        raise UserError(f"{group}._target_={plain.get('_target_')}: cannot be imported ({reason})") from error
+        reason = str(error.__cause__ or error).split("\n")[0].rstrip(":")
+        raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({reason})") from error
     _check_arguments(group, made)
     return made
 
@@ -70,7 +76,7 @@ def _check_arguments(group: str, made: partial[Any]) -> None:
 
 
 def check_targets(cfg: DictConfig) -> None:
-    """Import every group's target and check its keys; masks are made, which checks their rates.
+    """Import every target and check its keys; masks are made, which checks their rates.
 
     Raises:
         UserError: a target that cannot be imported, or a key that it does not take.
@@ -79,6 +85,7 @@ def check_targets(cfg: DictConfig) -> None:
         made = make(cfg, group)
         if group == "masking":
             made()
+    build_metrics(cfg)
 
 
 def build_corpus(cfg: DictConfig, root: Path) -> Corpus:
@@ -153,15 +160,27 @@ def _format(name: str) -> Any:
 
 
 def build_metrics(cfg: DictConfig) -> list[Any]:
-    """A user's own metrics (`eval.metrics`), each called with (model, corpus)."""
-    return [instantiate(node, _partial_=True, _convert_="all") for node in cfg.eval.metrics]
+    """A user's own metrics (`eval.metrics`), each called with (model, corpus).
+
+    Raises:
+        UserError: not a list of targets, or one that cannot be imported.
+    """
+    plain = OmegaConf.to_container(cfg.eval.metrics, resolve=True) if OmegaConf.is_list(cfg.eval.metrics) else None
+    if not isinstance(plain, list) or not all(isinstance(node, dict) and "_target_" in node for node in plain):
+        raise UserError(f"eval.metrics={cfg.eval.metrics}: must be a list such as [{{_target_: my_package.metric}}]")
+    return [_partial("eval.metrics", node) for node in plain]
 
 
-def build_loggers(cfg: DictConfig, place: Place, *, run_id: str) -> list[Logger]:
-    """The logger beside metrics.csv, if any; Weights & Biases gets group, job type, tags and the resolved config."""
+@contextmanager
+def loggers(cfg: DictConfig, place: Place, *, run_id: str) -> Iterator[list[Logger]]:
+    """The logger beside metrics.csv, if any, closed at the end of the run.
+
+    Weights & Biases gets group, job type, tags and the resolved config.
+    """
     target = cfg.logger.get("_target_") if cfg.logger else None
     if target is None:
-        return []
+        yield []
+        return
     study, arm = place.study, place.arm
     extra: dict[str, Any] = {"save_dir": str(place.directory)}
     if target.endswith("WandbLogger"):
@@ -169,4 +188,10 @@ def build_loggers(cfg: DictConfig, place: Place, *, run_id: str) -> list[Logger]
                   "name": f"{arm}-seed-{cfg.seed}", "config": OmegaConf.to_container(cfg, resolve=True)}  # fmt: skip
     elif target.endswith("TensorBoardLogger"):
         extra |= {"name": "", "version": ""}
-    return [make(cfg, "logger")(**extra)]
+    logger = make(cfg, "logger")(**extra)
+    try:
+        yield [logger]
+    finally:
+        logger.finalize("success")
+        if hasattr(logger.experiment, "finish"):  # Weights & Biases: the next run of a sweep is another
+            logger.experiment.finish()

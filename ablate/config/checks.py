@@ -10,6 +10,19 @@ from ablate.errors import UserError
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 MATCHES = ("tokens", "updates", "flops", "seconds")
 FORMATS = ("segment_pair", "sentence_pair", "full_sentences", "doc_sentences")
+DEVICES = ("auto", "cpu", "gpu", "cuda", "mps")
+ATTENTIONS = ("auto", "eager", "sdpa")
+CLOSED = {  # groups whose keys are read one by one, so that another would be dropped silently; with optional ones
+    "eval": ("tasks", "only", "probe", "finetuning", "efficiency", "glue"), "trainer": (), "budget": (),
+}  # fmt: skip
+WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least of each
+    "seed": 0, "replicate": 0, "input.length": 8, "model.layers": 1, "model.width": 1, "model.heads": 1,
+    "model.intermediate": 1, "model.max_length": 8,
+    "trainer.accumulate": 1, "trainer.log_every": 1, "trainer.workers": 0, "eval.length": 8, "eval.chars": 0,
+    "eval.chars_per_document": 0, "eval.format_chars": 0,
+}  # fmt: skip
+SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
+POSITIVE = ("optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
 
 
 def check(cfg: DictConfig, reference: DictConfig) -> None:
@@ -18,22 +31,37 @@ def check(cfg: DictConfig, reference: DictConfig) -> None:
     Raises:
         UserError: the first mistake found.
     """
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(plain, dict)
-    flat = flatten({k: v for k, v in plain.items() if k != "hydra"})
-    _check_known(plain, reference)
-    _check_types(flat, flatten(OmegaConf.to_container(reference, resolve=True)))
+    plain, defaults = OmegaConf.to_container(cfg, resolve=True), OmegaConf.to_container(reference, resolve=True)
+    assert isinstance(plain, dict) and isinstance(defaults, dict)
+    _check_known(plain, {key: value for key, value in defaults.items() if key != "hydra"})
+    ours = {key: value for key, value in plain.items() if _is_ours(value)}
+    _check_types(flatten(ours), flatten(defaults))
+    _check_numbers(flatten(ours))
     _check_format(cfg)
     _check_model(cfg)
     _check_optimisation(cfg)
     _check_execution(cfg)
 
 
-def _check_known(plain: dict[Any, Any], reference: DictConfig) -> None:
+def _is_ours(group: Any) -> bool:
+    """A user's own target may have a key of the same name that means something else."""
+    return not isinstance(group, dict) or str(group.get("_target_", "ablate.")).startswith("ablate.")
+
+
+def _check_known(plain: dict[Any, Any], defaults: dict[Any, Any]) -> None:
     for key in plain:
-        if key not in reference and key != "hydra":
-            known = ", ".join(str(k) for k in reference if k != "hydra")
-            raise UserError(f"{key}: no such key; top-level keys are {known}")
+        if key not in defaults:
+            raise UserError(f"{key}: no such key; top-level keys are {', '.join(map(str, defaults))}")
+    for key, default in defaults.items():
+        if key not in plain:
+            raise UserError(f"{key}: cannot be deleted; a run needs it")
+        if isinstance(default, dict):
+            _require(isinstance(plain[key], dict), key, plain[key], "a group of keys")
+    for group, optional in CLOSED.items():
+        differing = sorted((plain[group].keys() ^ defaults[group].keys()) - set(optional))
+        if differing:
+            known = ", ".join(defaults[group])
+            raise UserError(f"{group}.{differing[0]}: keys can be neither added nor deleted here; they are {known}")
 
 
 def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -42,23 +70,42 @@ def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
         if isinstance(default, bool):
             _require(isinstance(value, bool), key, value, "true or false")
         elif isinstance(default, (int, float)) and value is not None:
-            _require(isinstance(value, (int, float)) and not isinstance(value, bool), key, value, "a number")
+            _require(_is_number(value), key, value, "a number")
+
+
+def _check_numbers(flat: dict[str, Any]) -> None:
+    for key, least in WHOLE.items():
+        if key in flat:
+            holds = _is_number(flat[key]) and float(flat[key]).is_integer() and flat[key] >= least
+            _require(holds, key, flat[key], f"a whole number from {least}")
+    for key in SHARES:
+        if key in flat:
+            _require(_is_number(flat[key]) and 0 <= flat[key] < 1, key, flat[key], "a share from 0 to below 1")
+    for key in POSITIVE:
+        if key in flat:
+            _require(_is_number(flat[key]) and flat[key] > 0, key, flat[key], "a number above 0")
+    if flat.get("optim.clip") is not None:
+        _require(flat["optim.clip"] > 0, "optim.clip", flat["optim.clip"], "a number above 0, or null for none")
+    betas = flat.get("optim.betas", [0.9, 0.999])
+    holds = isinstance(betas, list) and len(betas) == 2 and all(_is_number(b) and 0 <= b < 1 for b in betas)
+    _require(holds, "optim.betas", betas, "two numbers from 0 to below 1")
 
 
 def _check_format(cfg: DictConfig) -> None:
     if cfg.nsp and not cfg.input.pairs:
         raise UserError(
-            f"nsp=true with input={cfg.input.format}: next-sentence prediction needs a pair format "
-            "(segment_pair, sentence_pair); say nsp=false"
+            f"nsp=true with input={cfg.input.get('format', cfg.input._target_)}: next-sentence prediction needs a pair "
+            "format (segment_pair, sentence_pair); say nsp=false"
         )
-    _require(0 < cfg.data.fraction <= 1, "data.fraction", cfg.data.fraction, "a share above 0, at most 1")
-    for name in cfg.eval.formats:
+    fraction, formats = cfg.data.fraction, cfg.eval.formats
+    _require(_is_number(fraction) and 0 < fraction <= 1, "data.fraction", fraction, "a share above 0, at most 1")
+    _require(OmegaConf.is_list(formats), "eval.formats", formats, f"a list of {', '.join(FORMATS)}")
+    for name in formats:
         _require(name in FORMATS, "eval.formats", name, f"any of {', '.join(FORMATS)}")
 
 
 def _check_model(cfg: DictConfig) -> None:
     length, longest = cfg.input.length, cfg.model.get("max_length")
-    _require(isinstance(length, int) and length >= 8, "input.length", length, "a whole number from 8")
     if longest is not None and max(length, cfg.eval.length) > longest:
         raise UserError(
             f"input.length={length}, eval.length={cfg.eval.length}: above model.max_length={longest}, "
@@ -66,34 +113,33 @@ def _check_model(cfg: DictConfig) -> None:
         )
     width, heads = cfg.model.get("width"), cfg.model.get("heads")
     if width is not None and heads is not None:
-        _require(heads >= 1 and width % heads == 0, "model.heads", heads, f"a divisor of model.width={width}")
+        _require(width % heads == 0, "model.heads", heads, f"a divisor of model.width={width}")
 
 
 def _check_optimisation(cfg: DictConfig) -> None:
-    _require(cfg.optim.lr > 0, "optim.lr", cfg.optim.lr, "a number above 0")
     batch = cfg.optim.batch_tokens
-    _require(batch >= cfg.input.length, "optim.batch_tokens", batch, f"at least input.length={cfg.input.length}")
-    warmup = cfg.schedule.get("warmup", 0)
-    _require(0 <= warmup < 1, "schedule.warmup", warmup, "a share of the budget from 0 to below 1")
+    holds = _is_number(batch) and batch >= cfg.input.length
+    _require(holds, "optim.batch_tokens", batch, f"at least input.length={cfg.input.length}")
     match, amount = cfg.budget.match, cfg.budget.amount
     _require(match in MATCHES, "budget.match", match, f"one of {', '.join(MATCHES)}")
     if amount is not None or match != "flops":
-        _require(isinstance(amount, (int, float)) and amount > 0, "budget.amount", amount, "a number above 0")
+        _require(_is_number(amount) and amount > 0, "budget.amount", amount, "a number above 0")
 
 
 def _check_execution(cfg: DictConfig) -> None:
-    trainer = cfg.trainer
-    _require(isinstance(cfg.seed, int) and cfg.seed >= 0, "seed", cfg.seed, "a whole number from 0")
-    _require(trainer.precision in PRECISIONS, "trainer.precision", trainer.precision, f"one of {', '.join(PRECISIONS)}")
-    devices = ("auto", "cpu", "gpu", "cuda", "mps")
-    _require(trainer.accelerator in devices, "trainer.accelerator", trainer.accelerator, f"one of {', '.join(devices)}")
-    attentions = ("auto", "eager", "sdpa")
-    _require(trainer.attention in attentions, "trainer.attention", trainer.attention, f"one of {', '.join(attentions)}")
-    for key in ("accumulate", "log_every"):
-        _require(
-            isinstance(trainer[key], int) and trainer[key] >= 1, f"trainer.{key}", trainer[key], "a whole number from 1"
-        )
-    _require(trainer.threads is None or trainer.threads >= 1, "trainer.threads", trainer.threads, "null or at least 1")
+    _require(isinstance(cfg.cache, str), "cache", cfg.cache, "a folder")
+    options = {"precision": PRECISIONS, "accelerator": DEVICES, "attention": ATTENTIONS}
+    for key, allowed in options.items():
+        _require(cfg.trainer[key] in allowed, f"trainer.{key}", cfg.trainer[key], f"one of {', '.join(allowed)}")
+    minutes = cfg.trainer.checkpoint_minutes
+    _require(_is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
+    threads = cfg.trainer.threads
+    holds = threads is None or (isinstance(threads, int) and threads >= 1)
+    _require(holds, "trainer.threads", threads, "a whole number from 1, or null for all cores")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _require(holds: bool, key: str, value: Any, wanted: str) -> None:

@@ -43,12 +43,20 @@ def compose_jobs(
         UserError: an unknown option, key or value, a missing value, or a grammar mistake; one line.
     """
     resolvers.register()
-    try:
-        with _searching(config_dirs):
-            lists = _expand(overrides, config_name) if multirun else [overrides]
-            return [Job(_compose(one, config_name), one) for one in lists]
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_in_one_line(error)) from error
+    with _searching(config_dirs), _in_words(overrides):
+        lists = _expand(overrides, config_name) if multirun else [overrides]
+        return _compose_all(lists, config_name)
+
+
+def check_composes(overrides: list[str], *, config_dirs: tuple[Path, ...] = ()) -> None:
+    """Refuse what cannot even be composed; values may be missing.
+
+    Raises:
+        UserError: as compose_jobs.
+    """
+    resolvers.register()
+    with _searching(config_dirs), _in_words(overrides):
+        compose("config", overrides)
 
 
 def compose_one(overrides: list[str], *, config_dirs: tuple[Path, ...] = ()) -> DictConfig:
@@ -65,11 +73,33 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
 
 
 @contextmanager
+def _in_words(overrides: list[str]) -> Iterator[None]:
+    """Mistakes as one line; inside `_searching`, because the nearest names need Hydra."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_in_one_line(error)) from error
+    except UserError:
+        raise
+    except ValueError as error:  # Hydra's, for a group=3
+        raise UserError(f"{' '.join(overrides)}: {error}") from error
+
+
+def _check_adds(folder: Path) -> None:
+    """Refuse a user's file that Hydra would never read, because ablate has one of that name."""
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {folder}: no such folder")
+    for path in sorted(folder.rglob("*.yaml")):
+        ours = conf_dir() / path.relative_to(folder)
+        if ours.is_file() and ours.read_bytes() != path.read_bytes():
+            raise UserError(f"{path}: ablate has its own {path.relative_to(folder)}; give yours another name")
+
+
+@contextmanager
 def _searching(config_dirs: tuple[Path, ...]) -> Iterator[None]:
-    """Hydra with our conf/ and, before it, the user's: as `--config-dir` does it. A running Hydra is put back."""
+    """Hydra with our conf/ and, after it, the user's: as `--config-dir` does it. A running Hydra is put back."""
     for folder in config_dirs:
-        if not folder.is_dir():
-            raise UserError(f"--config-dir {folder}: no such folder")
+        _check_adds(folder)
     before = get_gh_backup()
     GlobalHydra.instance().clear()
     path = create_config_search_path(str(conf_dir()))
@@ -83,6 +113,27 @@ def _searching(config_dirs: tuple[Path, ...]) -> Iterator[None]:
         yield
     finally:
         restore_gh_from_backup(before)
+
+
+def without_seed(overrides: list[str]) -> tuple[str, ...]:
+    """The overrides that decide the recipe: jobs that share them differ in their seed alone."""
+    return tuple(one for one in overrides if not re.fullmatch(r"seed=\d+", one))
+
+
+def _compose_all(lists: list[list[str]], config_name: str) -> list[Job]:
+    """Every job; those that differ in their seed alone are composed once, because composing takes a while."""
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    jobs = []
+    for overrides in lists:
+        recipe = without_seed(overrides)
+        if recipe not in composed:
+            composed[recipe] = _compose(overrides, config_name)
+        cfg = composed[recipe].copy()
+        seeds = [int(one.removeprefix("seed=")) for one in overrides if one not in recipe]
+        if seeds:
+            cfg.seed = seeds[-1]
+        jobs.append(Job(cfg, overrides))
+    return jobs
 
 
 def _compose(overrides: list[str], config_name: str) -> DictConfig:
@@ -99,17 +150,20 @@ def _check_resolves(cfg: DictConfig) -> None:
 
 
 def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
-    parsed = OverridesParser.create().parse_overrides(overrides)
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())  # glob() lists a group
+    parsed = parser.parse_overrides(overrides)
     plain = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     params = compose(config_name, plain, return_hydra_config=True).hydra.sweeper.get("params") or {}
     given = {o.key_or_group for o in parsed}
     declared = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+~") not in given]
-    lines = OverridesParser.create().parse_overrides(declared + overrides)
+    lines = parser.parse_overrides(declared + overrides)
     return [job for batch in BasicSweeper.split_arguments(lines, None) for job in batch]
 
 
 def _in_one_line(error: Exception) -> str:
     text = str(error)
+    if isinstance(error.__cause__, UserError):  # from one of our resolvers
+        return str(error.__cause__)
     for explain in (_unknown_option, _unknown_key, _missing_value):
         line = explain(text)
         if line:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from ablate.config.science import SCIENCE
 
 DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
+JOIN = "__"  # between the exps of an arm that combines several: `+exp=[a,b]` is the arm a__b
 _SOURCE_KEYS_KEPT = ("data.fraction",)  # other data keys say where the corpus is: the study's name carries that
 
 
@@ -40,8 +41,8 @@ def arm_name(overrides: list[str]) -> str:
         key = override.key_or_group
         value = override.get_value_element_as_str() if override.value() is not None else "null"
         if key == "exp":
-            exp = value
-        elif _changes_recipe(key):
+            exp = JOIN.join(part.strip() for part in value.strip("[]").split(","))
+        elif _changes_recipe(key) and (key, value) != ("optim.lr_ladder", "1"):
             rest.append(f"{key}-{value}")
     return safe(".".join([exp, *sorted(rest)]))
 

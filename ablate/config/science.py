@@ -10,7 +10,14 @@ RECIPE_VERSION = 1  # raised when the same config would train a different model
 
 GROUPS = ("model", "tokenizer", "data", "input", "nsp", "masking", "loss", "init", "optim", "schedule", "budget")
 SCIENCE = (*GROUPS, "replicate")
-LABELS = ("name", "format", "multiple", "batch_multiple", "lr_multiple")  # ways to say what other keys hold
+LABELS = (
+    "name",
+    "format",
+    "multiple",
+    "batch_multiple",
+    "lr_multiple",
+    "lr_ladder",
+)  # ways to say what other keys hold
 
 
 def recipe(cfg: DictConfig) -> dict[str, Any]:
@@ -64,7 +71,9 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any,
 
 
 def _without_labels(value: Any) -> Any:
-    return {k: v for k, v in value.items() if k not in LABELS} if isinstance(value, dict) else value
+    if not isinstance(value, dict) or not str(value.get("_target_", "ablate.")).startswith("ablate."):
+        return value  # what a user's own target does with a key called `name` is not for us to say
+    return {k: v for k, v in value.items() if k not in LABELS}
 
 
 def _normal(value: Any) -> Any:

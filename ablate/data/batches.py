@@ -41,6 +41,43 @@ class Rows:
     token_types: Int64[np.ndarray, "n width"]  # 1 from B to its [SEP] in pair formats, else 0
     maskable: Bool[np.ndarray, "n width"]  # neither [CLS], [SEP], padding, nor a special token in the text ([UNK])
 
+    def take(self, chosen: Int64[np.ndarray, "chosen"]) -> "Rows":
+        """Some of the rows, cut to the longest of them."""
+        width = int(self.lengths[chosen].max())
+        cut = (array[chosen, :width] for array in (self.ids, self.token_types, self.maskable))
+        ids, token_types, maskable = cut
+        return Rows(ids, self.lengths[chosen], token_types, maskable)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the spans of chosen sequences stand in their rows."""
+
+    spans: Int64[np.ndarray, " spans"]  # indices of the spans, row after row
+    tokens: Int64[np.ndarray, " spans"]  # tokens of each
+    row: Int64[np.ndarray, " spans"]
+    column: Int64[np.ndarray, " spans"]  # of the span's first token
+    first: Int64[np.ndarray, " n"]  # place in `spans` of each row's first
+    lengths: Int64[np.ndarray, " n"]  # positions of each row
+
+    def places(self, width: int) -> Int64[np.ndarray, " text"]:
+        """Flat places of all tokens in rows of `width`."""
+        return ranges(self.row * width + self.column, self.tokens)
+
+    def offsets(self, sequences: Sequences) -> Int64[np.ndarray, " text"]:
+        """Offsets of all tokens in the store."""
+        return ranges(sequences.span_starts[self.spans], self.tokens)
+
+
+def _layout(sequences: Sequences, indices: Int64[np.ndarray, "n"]) -> _Layout:
+    starts, counts = sequences.offsets[indices], sequences.offsets[indices + 1] - sequences.offsets[indices]
+    spans, row = ranges(starts, counts), np.repeat(np.arange(len(indices)), counts)
+    tokens = sequences.span_lengths[spans].astype(np.int64)
+    first = np.cumsum(counts) - counts
+    before = np.cumsum(tokens + 1) - tokens - 1
+    column = 1 + before - before[first][row]
+    return _Layout(spans, tokens, row, column, first, lengths=1 + np.add.reduceat(tokens + 1, first))
+
 
 def assemble(
     store: TokenStore,
@@ -51,30 +88,30 @@ def assemble(
     width: int | None = None,
 ) -> Rows:
     """Gather sequences `indices` (at least one) as rows of `width` positions, by default those of the longest."""
-    first, counts = sequences.offsets[indices], sequences.offsets[indices + 1] - sequences.offsets[indices]
-    spans, row = ranges(first, counts), np.repeat(np.arange(len(indices)), counts)
-    tokens = sequences.span_lengths[spans].astype(np.int64)
-    leader = np.cumsum(counts) - counts  # the first span of each row
-    lengths = 1 + np.add.reduceat(tokens + 1, leader)
-    width = int(lengths.max()) if width is None else width
-    assert width >= lengths.max(), f"width {width} cannot hold {lengths.max()} positions"
-    before = np.cumsum(tokens + 1) - tokens - 1
-    column = 1 + before - before[leader][row]
-
+    at = _layout(sequences, indices)
+    width = int(at.lengths.max()) if width is None else width
+    assert width >= at.lengths.max(), f"width {width} cannot hold {at.lengths.max()} positions"
     ids = np.full((len(indices), width), vocabulary.pad, dtype=np.int64)
     maskable = np.zeros(ids.shape, dtype=bool)
-    start = row * width + column
-    place = ranges(start, tokens)
-    text = np.asarray(store.tokens)[ranges(sequences.span_starts[spans], tokens)]
+    places = at.places(width)
+    text = np.asarray(store.tokens)[at.offsets(sequences)]
     ids[:, 0] = vocabulary.cls
-    ids.reshape(-1)[start + tokens] = vocabulary.sep
-    ids.reshape(-1)[place] = text
-    maskable.reshape(-1)[place] = ~vocabulary.special[text]
+    ids.reshape(-1)[at.row * width + at.column + at.tokens] = vocabulary.sep
+    ids.reshape(-1)[places] = text
+    maskable.reshape(-1)[places] = ~vocabulary.special[text]
     token_types = np.zeros_like(ids)
     pairs = np.flatnonzero(sequences.is_random[indices] >= 0)
     if len(pairs):
-        token_types[pairs] = _in_second(column[leader[pairs] + 1], lengths[pairs], width)
-    return Rows(ids, lengths, token_types, maskable)
+        token_types[pairs] = _in_second(at.column[at.first[pairs] + 1], at.lengths[pairs], width)
+    return Rows(ids, at.lengths, token_types, maskable)
+
+
+def token_offsets(sequences: Sequences, indices: Int64[np.ndarray, "n"], *, width: int) -> Int64[np.ndarray, "n width"]:
+    """For each cell of the rows that `assemble` makes, the token's offset in the store; -1 where there is no text."""
+    at = _layout(sequences, indices)
+    offsets = np.full((len(indices), width), -1, dtype=np.int64)
+    offsets.reshape(-1)[at.places(width)] = at.offsets(sequences)
+    return offsets
 
 
 def _in_second(starts: Int64[np.ndarray, "n"], ends: Int64[np.ndarray, "n"], width: int) -> Bool[np.ndarray, "n width"]:

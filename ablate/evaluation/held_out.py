@@ -1,12 +1,12 @@
 """The fixed held-out evaluation: which text, which masks. The same for every arm; no recipe may touch it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from ablate.data.batches import Batch, Rows, assemble, tensors
+from ablate.data.batches import Batch, Rows, assemble, tensors, token_offsets
 from ablate.data.corpus import TokenStore
 from ablate.data.hashing import key_of, mix, stream, uniform
 from ablate.data.masking import Masked, TokenMasking
@@ -36,14 +36,13 @@ class HeldOut:
         order = np.argsort(self.rows.lengths, kind="stable")
         for start in range(0, len(order), size):
             chosen = np.sort(order[start : start + size])
-            width = int(self.rows.lengths[chosen].max())
+            rows = self.rows.take(chosen)
+            width = rows.ids.shape[1]
             part = np.flatnonzero(np.isin(row, chosen))
             positions = np.searchsorted(chosen, row[part]) * width + column[part]
-            rows = Rows(*(getattr(self.rows, name)[chosen] for name in ("ids", "lengths", "token_types", "maskable")))
-            narrow = replace(rows, ids=rows.ids[:, :width], token_types=rows.token_types[:, :width])
             masked = Masked(self.masked.input_ids[chosen, :width], positions, self.masked.labels[part])
             counts = {"update_masked": len(part), "update_sequences": len(chosen)}
-            yield part, tensors(narrow, masked, self.is_random[chosen], **counts)
+            yield part, tensors(rows, masked, self.is_random[chosen], **counts)
 
 
 def evaluation_documents(store: TokenStore, *, chars: int, chars_per_document: int) -> Int64[np.ndarray, " documents"]:
@@ -101,9 +100,7 @@ def _rows(
     first = sequences.span_starts[sequences.offsets[:-1]]
     indices = np.flatnonzero(place[first] < cap)
     rows = assemble(store, sequences, indices, vocabulary=vocabulary)
-    offsets = replace(store, tokens=np.arange(len(store.tokens)))  # the same rows, of offsets in place of tokens
-    nothing_special = replace(vocabulary, special=np.zeros(len(store.tokens), dtype=bool))
-    sources = np.where(rows.maskable, assemble(offsets, sequences, indices, vocabulary=nothing_special).ids, 0)
+    sources = np.where(rows.maskable, token_offsets(sequences, indices, width=rows.ids.shape[1]), 0)
     chosen = Sequences(
         span_starts=first[indices], span_lengths=np.zeros(len(indices), dtype=np.int32),
         offsets=np.arange(len(indices) + 1), is_random=sequences.is_random[indices], keys=sequences.keys[indices],

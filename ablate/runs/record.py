@@ -4,10 +4,9 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 RESULT, FAILURE = "result.json", "failure.json"
-COST = ("params", "params_no_embeddings", "flops_per_token")
 Status = Literal["ok", "diverged"]
 
 
@@ -24,16 +23,24 @@ class Record:
     metrics: dict[str, float]
     evaluation_id: str
     shared_from: str | None = None
+    evaluations: dict[str, str] = field(default_factory=dict)  # id of each question that is answered, by its name
     extra: dict[str, Any] = field(default_factory=dict)  # keys of a later version, kept as they are
 
     def renamed(self, *, study: str, arm: str, seed: int, shared_from: str) -> "Record":
         """The same run under another arm's or study's name."""
         return replace(self, study=study, arm=arm, seed=seed, shared_from=self.shared_from or shared_from)
 
-    def evaluated(self, metrics: dict[str, float], *, evaluation_id: str) -> "Record":
-        """The same run with other held-out metrics: what training cost stays, older answers go."""
-        kept = {k: v for k, v in self.metrics.items() if k.startswith("train/") or k in COST}
-        return replace(self, metrics=kept | metrics, evaluation_id=evaluation_id)
+    def answered(
+        self, metrics: dict[str, float], evaluations: dict[str, str], *, evaluation_id: str | None = None
+    ) -> "Record":
+        """The same run with these metrics, and which questions they answer beside those answered before.
+
+        Where an older question of the same name was another one, the run no longer holds what its evaluation asked:
+        without a new `evaluation_id` it has none, and its own command asks again.
+        """
+        replaced = any(self.evaluations.get(name, id) != id for name, id in evaluations.items())
+        asked = evaluation_id or ("" if replaced else self.evaluation_id)
+        return replace(self, metrics=metrics, evaluations={**self.evaluations, **evaluations}, evaluation_id=asked)
 
 
 class UnreadableRecord(ValueError):
@@ -66,12 +73,12 @@ def read_result(directory: Path) -> Record | None:
     try:
         names = [f for f in Record.__dataclass_fields__ if f != "extra"]
         known = {name: plain[name] for name in names if name in plain}
+        if known["status"] not in get_args(Status):
+            raise ValueError(f"status={known['status']}: must be {' or '.join(get_args(Status))}")
         known["metrics"] = {str(k): float(v) for k, v in known["metrics"].items()}
         record = Record(**known, extra={k: v for k, v in plain.items() if k not in names})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnreadableRecord(f"{path} is not a run's record: {error}") from error
-    if record.status not in ("ok", "diverged"):
-        raise UnreadableRecord(f"{path}: status={record.status}: must be ok or diverged")
     return record
 
 

@@ -26,7 +26,10 @@ def adamw(
 ) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019) over decay groups."""
     groups = decay_groups(named, weight_decay=weight_decay)
-    return AdamW(groups, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=fused)
+    optimizer = AdamW(groups, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=fused)
+    # Lightning will not clip gradients for an optimizer that unscales them itself; in bf16 there is no scale.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
 
 
 def muon(

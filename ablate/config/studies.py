@@ -1,0 +1,80 @@
+"""A study among the configs: found by name or file, its arms composed, the sweep that it stands for."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ablate.config.compose import compose_jobs, compose_one
+from ablate.config.reference import with_flops
+from ablate.config.science import recipe
+from ablate.errors import UserError
+from ablate.studies.study import Study, exps_of, read_study
+
+
+def study_of(cfg: DictConfig) -> Study | None:
+    """The study that a config declares; None where it is ad hoc (no arms).
+
+    Raises:
+        UserError: a mistake in the study's file.
+    """
+    plain = OmegaConf.to_container(cfg.study, resolve=True)
+    assert isinstance(plain, dict)
+    if set(plain) <= {"name", "scale", "data"}:
+        return None
+    return read_study({str(key): value for key, value in plain.items()})
+
+
+def named_study(name: str, overrides: Sequence[str] = (), *, config_dirs: tuple[Path, ...] = ()) -> Study:
+    """The study of a name in conf/study, or of a file with that content.
+
+    Raises:
+        UserError: no such study, or a mistake in it.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return _study_file(Path(name), overrides)
+    study = study_of(compose_one([f"+study={name}", *overrides], config_dirs=config_dirs))
+    if study is None:
+        raise UserError(f"study={name}: declares no arms and claims")
+    return study
+
+
+def _study_file(path: Path, overrides: Sequence[str]) -> Study:
+    if not path.is_file():
+        raise UserError(f"{path}: no such study file")
+    if path.parent.name == "study":
+        return named_study(path.stem, overrides, config_dirs=(path.parent.parent,))
+    plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    node = plain.get("study") if isinstance(plain, dict) else None
+    if not isinstance(node, dict):
+        raise UserError(f"{path}: has no `study:`")
+    return read_study({str(key): value for key, value in node.items()})
+
+
+def exp_value(arm: str) -> str:
+    """What `+exp=` takes to compose an arm: `a`, or `[a,b]` for `a__b`."""
+    exps = exps_of(arm)
+    return exps[0] if len(exps) == 1 else f"[{','.join(exps)}]"
+
+
+def arm_recipes(
+    study: Study, overrides: Sequence[str], *, config_dirs: tuple[Path, ...] = (), arms: Collection[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """The resolved recipe of every arm of a study and of its exact claims (or of `arms`), under common overrides.
+
+    Raises:
+        UserError: an arm that is no exp, or whose exps contradict each other.
+    """
+    if arms is None:
+        arms = dict.fromkeys([*study.arms, *(arm for claim in study.claims for arm in claim.arms)])
+    return {arm: _recipe(arm, study, overrides, config_dirs) for arm in arms}
+
+
+def _recipe(arm: str, study: Study, overrides: Sequence[str], config_dirs: tuple[Path, ...]) -> dict[str, Any]:
+    asked = [f"+exp={exp_value(arm)}", *overrides]
+    try:
+        cfg = compose_jobs(asked, config_dirs=config_dirs)[0].cfg
+    except UserError as error:
+        raise UserError(f"study {study.name}: arm {arm}: {error}") from None
+    return recipe(with_flops(cfg, asked, config_dirs=config_dirs))

@@ -1,0 +1,53 @@
+"""What is evaluated: an encoder that gives features, its tokenizer, and how it is executed."""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from ablate.training.precision import Precision
+
+
+class GivesFeatures(Protocol):
+    """All that fine-tuning and probing need of a model; ablate.models.Encoder and FolderEncoder have it."""
+
+    def hidden_states(
+        self,
+        input_ids: Int64[Tensor, "batch seq"],
+        attention_mask: Bool[Tensor, "batch seq"] | None,
+        token_type_ids: Int64[Tensor, "batch seq"] | None,
+    ) -> Float[Tensor, "batch seq width"]:
+        """The last layer's output; without a mask no position is padding, without token types all are 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A pretrained encoder under evaluation. `length` is the longest input in tokens that it may be given."""
+
+    model: nn.Module  # has hidden_states
+    tokenizer: Tokenizer
+    pad: int
+    length: int
+    device: torch.device
+    precision: Precision
+
+    def features(
+        self, input_ids: Int64[Tensor, "batch seq"], mask: Bool[Tensor, "batch seq"] | None
+    ) -> Float[Tensor, "batch seq width"]:
+        """The model's last hidden states, all token types 0."""
+        return self.model.hidden_states(input_ids, mask, None)  # type: ignore[operator]
+
+    def copied(self) -> "Subject":
+        """With a copy of the model, to be trained on."""
+        return replace(self, model=copy.deepcopy(self.model))
+
+    @torch.no_grad()
+    def width(self) -> int:
+        """Of the hidden states."""
+        one = torch.full((1, 1), self.pad, device=self.device)
+        return int(self.features(one, None).shape[-1])

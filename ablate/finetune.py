@@ -1,0 +1,88 @@
+"""`python -m ablate.finetune model=<run or Hugging Face folder> task=sst2`: downstream evaluation on its own."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablate.command import Parser, config_dirs, main, parser, take
+
+if TYPE_CHECKING:
+    from ablate.evaluation.downstream import Questions
+    from ablate.evaluation.subject import Subject
+
+
+def build_parser() -> Parser:
+    """The command's arguments."""
+    return parser(
+        "ablate.finetune",
+        "Probes and fine-tunes a finished run, or any Hugging Face encoder folder, on downstream tasks (conf/task). "
+        "A run's result.json gains the scores; what it has already is not computed again.",
+        examples="  python -m ablate.finetune model=outputs/adhoc/bert/seed-0 task=topic\n"
+        "  python -m ablate.finetune model=my-bert task=sst2 task.path=glue finetuning.seeds=5\n"
+        "  python -m ablate.finetune model=my-bert task=custom task.train=train.csv task.tests.custom=test.csv \\\n"
+        "      'task.text=[review]' task.label=stars 'task.labels=[1,2,3,4,5]'\n"
+        "keys: model, task.*, finetuning.{seeds,learning_rates,epochs,batch,max_train,early_stopping}, probe, length,\n"
+        "  seed, out, trainer.{threads,precision,accelerator}; tasks: see conf/task",
+    )
+
+
+def finetune(arguments: argparse.Namespace) -> int:
+    """Compose, load, ask, keep, print."""
+    from rich.console import Console
+
+    from ablate.config.compose import compose_jobs
+    from ablate.config.standalone import standalone_questions, standalone_subject
+    from ablate.errors import UserError
+    from ablate.evaluation.table import downstream_table
+    from ablate.models.folder import model_folder
+    from ablate.runs.record import read_result
+    from ablate.training.quiet import quieten
+
+    quieten()
+    model, overrides = take(arguments.overrides, "model")
+    cfg = compose_jobs(overrides, config_dirs=config_dirs(arguments), config_name="finetune")[0].cfg
+    path = Path(model).expanduser()
+    record = read_result(path) if path.is_dir() else None
+    if record is not None and record.status != "ok":
+        raise UserError(f"model={path}: this run {record.status}: {record.reason}")
+    folder = model_folder(Path(record.shared_from) if record is not None and record.shared_from else path)
+    run = None if record is None else path
+    asked, subject = standalone_questions(cfg, run), standalone_subject(cfg, folder, run)
+    out = Path(cfg.out or Path("finetuned") / folder.resolve().name)
+    metrics = _outside(out, asked, subject) if run is None else _in_run(run, asked, subject)
+    Console(highlight=False).print(downstream_table(metrics, title=str(path)) or "nothing was asked")
+    return 0
+
+
+def _in_run(path: Path, asked: "Questions", subject: "Subject") -> dict[str, float]:
+    """Ask a run; its record grows by each answer as soon as it is there."""
+    from ablate.data.cache import say
+    from ablate.evaluation.downstream import keep_predictions, merge
+    from ablate.runs.directory import held
+    from ablate.runs.record import read_result, write_result
+
+    with held(path):
+        record = read_result(path)
+        assert record is not None
+        for part in asked.answer(subject, known=record.evaluations, notice=say):
+            keep_predictions(part, path / "predictions")
+            record = record.answered(merge(record.metrics, [part]), {part.name: part.id})
+            write_result(path, record)
+    return record.metrics
+
+
+def _outside(out: Path, asked: "Questions", subject: "Subject") -> dict[str, float]:
+    """Ask an encoder that is no run of ours; results go to `out`."""
+    from ablate.data.cache import say
+    from ablate.evaluation.downstream import keep_outside_a_run, keep_predictions, known_outside_a_run, merge
+
+    metrics, known = known_outside_a_run(out)
+    for part in asked.answer(subject, known=known, notice=say):
+        keep_predictions(part, out / "predictions")
+        metrics, known = merge(metrics, [part]), {**known, part.name: part.id}
+        keep_outside_a_run(out, metrics, known)
+    return metrics
+
+
+if __name__ == "__main__":
+    main(finetune, build_parser())

@@ -1,0 +1,141 @@
+"""Runs as processes: so many at a time, each on its own; what a process could not say of its end is said for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+from ablate.runs.directory import Place
+from ablate.runs.record import FAILURE, UnreadableRecord, read_result, write_failure
+
+OK, FAULT, MISTAKE = 0, 1, 2
+_POLL = 0.05  # seconds
+_GRACE = 5.0  # seconds between asking a process to stop and making it
+_TAIL = 4000  # characters of what a run said last
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+WORKER = (sys.executable, "-m", "ablate.runs.worker")
+
+Phase = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass
+class Task:
+    """A run to be made, and how far it is. `packed` is what the worker reads."""
+
+    place: Place
+    packed: str
+    phase: Phase = "waiting"
+    outcome: int = FAULT
+    started: float = 0.0
+    seconds: float = 0.0
+    said: str = ""
+    process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    output: IO[str] | None = field(default=None, repr=False)
+
+
+def run_tasks(
+    tasks: Sequence[Task], *, jobs: int, threads: int, changed: Callable[[], None], tick: Callable[[], None],
+    command: Sequence[str] = WORKER,
+) -> list[int]:  # fmt: skip
+    """Run the tasks in order, `jobs` at a time; their outcomes. A run that fails does not stop the others.
+
+    changed: called when a task starts or ends; tick: called often; command: what runs one, its packed job on stdin and
+    this process's id as the last argument. When interrupted, the running ones are stopped.
+    """
+    running: list[Task] = []
+    waiting = list(tasks)
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_start(waiting.pop(0), threads=threads, command=command))
+                changed()
+            for task in [t for t in running if t.process is not None and t.process.poll() is not None]:
+                _finish(task)
+                running.remove(task)
+                changed()
+            tick()
+            time.sleep(_POLL)
+    except BaseException:
+        _stop(running)
+        raise
+    return [task.outcome for task in tasks]
+
+
+def _start(task: Task, *, threads: int, command: Sequence[str]) -> Task:
+    environment = {**os.environ, **{name: str(threads) for name in _THREADS}}
+    task.output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed in _finish
+    task.process = subprocess.Popen(
+        [*command, str(os.getpid())], stdin=subprocess.PIPE, stdout=task.output,
+        stderr=task.output, text=True, env=environment, start_new_session=True,
+    )  # fmt: skip
+    assert task.process.stdin is not None
+    try:
+        task.process.stdin.write(task.packed)
+        task.process.stdin.close()
+    except BrokenPipeError:
+        pass  # it ended before it read: its outcome says how
+    task.phase, task.started = "running", time.monotonic()
+    return task
+
+
+def _finish(task: Task) -> None:
+    """Read the outcome; write failure.json for a process that could not."""
+    assert task.process is not None and task.output is not None
+    code = task.process.returncode
+    task.seconds = time.monotonic() - task.started
+    task.output.seek(0)
+    text = task.output.read()
+    task.output.close()
+    task.said = _last_line(text)
+    task.outcome = code if code in (OK, MISTAKE) else FAULT
+    task.phase = "done" if code == OK or _is_final(task.place.directory) else "failed"
+    if task.phase == "failed" and code != MISTAKE and (code < 0 or not (task.place.directory / FAILURE).exists()):
+        task.said = _cause(code, task.said)
+        task.place.directory.mkdir(parents=True, exist_ok=True)
+        write_failure(task.place.directory, run_id="", error=task.said, traceback=text[-_TAIL:])
+
+
+def _is_final(directory: Path) -> bool:
+    try:
+        return read_result(directory) is not None
+    except UnreadableRecord:
+        return False
+
+
+def _cause(code: int, said: str) -> str:
+    if code >= 0:
+        return f"the process ended with code {code}: {said or 'it said nothing'}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    memory = ", perhaps because the machine was out of memory" if name == "SIGKILL" else ""
+    return f"the process was killed by {name}{memory}"
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix("ablate: ") if lines else ""
+
+
+def _stop(tasks: Sequence[Task]) -> None:
+    processes = [task.process for task in tasks if task.process is not None]
+    for process in processes:
+        process.terminate()
+    until = time.monotonic() + _GRACE
+    for process in processes:
+        try:
+            process.wait(max(until - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for task in tasks:
+        if task.output is not None:
+            task.output.close()

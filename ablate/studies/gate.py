@@ -1,0 +1,128 @@
+"""The gate: may these runs be compared for this claim? Every reason against it is a sentence that names keys."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablate.config.science import difference
+from ablate.runs.collect import Run
+from ablate.studies.claims import StudyClaim
+from ablate.studies.confounds import confound_sentence, confounded, listed_keys
+
+AUDITED = {"tokens": "train/tokens", "updates": "train/updates", "flops": "train/flops", "seconds": "train/seconds"}
+_TOLERANCE = {"tokens": 0.01, "updates": 0.0, "flops": 0.03, "seconds": 0.1}
+_NOT_EVALUATED = ("train/", "params", "flops_per_token")
+_TIMED = ("train/seconds", "train/tokens_per_s", "latency_ms")
+
+ByArm = Mapping[str, Sequence[Run]]  # finished runs of the claim's arms
+
+
+def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> str | None:
+    """Why the claim may not be judged on these runs, as one sentence; None if it may.
+
+    The control differs by design and is held to the same evaluation only.
+    """
+    compared = {arm: runs.get(arm, ()) for arm in claim.arms}
+    everyone = [*(run for arm in compared.values() for run in arm), *(runs.get(control, ()) if control else ())]
+    reasons = (
+        _wrong_seed(everyone), _duplicates(compared), _mixed(compared), _confounds(claim, compared),
+        _evaluations(claim, everyone), _budgets(claim, compared), _hardware(claim, everyone),
+    )  # fmt: skip
+    found = [reason for reason in reasons if reason]
+    return "; ".join(found) or None
+
+
+def _wrong_seed(runs: Iterable[Run]) -> str | None:
+    bad = [run for run in runs if run.identity.get("seed") != run.seed]
+    if not bad:
+        return None
+    return f"{bad[0].directory} was run with seed {bad[0].identity.get('seed')}, not {bad[0].seed}"
+
+
+def _duplicates(runs: ByArm) -> str | None:
+    for arm, of_arm in runs.items():
+        seen: dict[str, Run] = {}
+        for run in of_arm:
+            assert run.record is not None
+            other = seen.setdefault(run.record.run_id, run)
+            if other is not run:
+                return f"{arm}: seeds {other.seed} and {run.seed} are one run ({run.record.run_id}) counted twice"
+    return None
+
+
+def _mixed(runs: ByArm) -> str | None:
+    """Runs of one arm that are not the same recipe."""
+    for arm, of_arm in runs.items():
+        first, *others = of_arm or (None,)
+        for run in others:
+            if first is not None and recipe_of(run) != recipe_of(first):
+                changed = difference(recipe_of(first), recipe_of(run))
+                seeds = f"seeds {first.seed} and {run.seed}"
+                return f"the runs of {arm} differ among themselves ({seeds}): {listed_keys(changed)}"
+    return None
+
+
+def _confounds(claim: StudyClaim, runs: ByArm) -> str | None:
+    found = confounded(claim, {arm: recipe_of(of_arm[0]) for arm, of_arm in runs.items() if of_arm})
+    return confound_sentence(claim, found) if found else None
+
+
+def _evaluations(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
+    if claim.metric.startswith(_NOT_EVALUATED):
+        return None
+    by_id: dict[str, Run] = {}
+    for run in runs:
+        assert run.record is not None
+        by_id.setdefault(run.record.evaluation_id, run)
+    if len(by_id) < 2:
+        return None
+    first, second, *_ = by_id.values()
+    changed = difference({"eval": _eval(first.directory)}, {"eval": _eval(second.directory)})
+    what = listed_keys(changed) if changed else "the composed configs do not show where"
+    names = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
+    return f"the runs were evaluated in {len(by_id)} different ways ({names}): {what}"
+
+
+def _budgets(claim: StudyClaim, runs: ByArm) -> str | None:
+    """Arms that did not use what the budget matches, beyond the grain of an update."""
+    if "budget" in claim.factors:
+        return None
+    by_seed: dict[int, list[Run]] = {}
+    for run in (run for of_arm in runs.values() for run in of_arm):
+        by_seed.setdefault(run.seed, []).append(run)
+    for seed, together in by_seed.items():
+        match = together[0].identity.get("budget", {}).get("match", "tokens")
+        used = {run.arm: run.metrics[AUDITED[match]] for run in together if AUDITED[match] in run.metrics}
+        if used and max(used.values()) - min(used.values()) > _slack(match, together, max(used.values())):
+            listed = ", ".join(f"{arm} {amount:,.0f}" for arm, amount in used.items())
+            return f"the budgets are not matched in {match} (seed {seed}): {listed}"
+    return None
+
+
+def _slack(match: str, runs: Sequence[Run], largest: float) -> float:
+    slack = _TOLERANCE[match] * largest
+    if match != "tokens":
+        return slack
+    updates = [run.identity.get("optim", {}).get("batch_tokens", 0) for run in runs]
+    return max(slack, 2.0 * max(updates, default=0))
+
+
+def _hardware(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
+    if not claim.metric.startswith(_TIMED):
+        return None
+    kinds = sorted({run.hardware for run in runs})
+    return f"times from different machines are compared: {' and '.join(kinds)}" if len(kinds) > 1 else None
+
+
+def recipe_of(run: Run) -> dict[str, Any]:
+    """What the run trained, apart from its seed."""
+    return {key: value for key, value in run.identity.items() if key != "seed"}
+
+
+def _eval(directory: Path) -> Any:
+    try:
+        return yaml.safe_load((directory / ".hydra" / "config.yaml").read_text()).get("eval")
+    except (OSError, AttributeError, yaml.YAMLError):
+        return None

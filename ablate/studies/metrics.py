@@ -1,0 +1,67 @@
+"""The names that metrics have, and which way is better."""
+
+import difflib
+import re
+
+from ablate.errors import UserError
+
+_FORMAT = r"[a-z0-9_]+"
+_TASK = r"[a-z][a-z0-9_-]*"
+_SCORE = r"(accuracy|f1|mcc|pearson|spearman|macro_f1|exact_match)"
+LOWER = (
+    r"val/mlm_loss",
+    rf"val/{_FORMAT}/mlm_loss",
+    r"val/perplexity",
+    r"val/bits_per_char",
+    r"params",
+    r"params_no_embeddings",
+    r"flops_per_token",
+    r"latency_ms(/.+)?",
+    r"train/(seconds|flops|tokens|peak_memory_mb)",
+)
+HIGHER = (
+    r"val/mlm_accuracy",
+    r"val/nsp_accuracy",
+    rf"(probe/)?{_TASK}/{_SCORE}(/median|/ft-[0-9]+)?",
+    r"(probe/)?embedded/mean(_[a-z0-9_]+)?",
+    r"(probe/)?glue/mean_[a-z0-9_]+",
+    r"train/tokens_per_s",
+)
+EXAMPLES = (
+    "val/mlm_loss", "val/full_sentences/mlm_loss", "val/mlm_accuracy", "val/perplexity", "val/bits_per_char",
+    "embedded/mean", "embedded/mean_single", "embedded/mean_pair", "probe/topic/accuracy", "sst2/accuracy", "cola/mcc",
+    "stsb/pearson", "glue/mean_8", "params", "flops_per_token", "latency_ms", "train/seconds", "train/tokens_per_s",
+)  # fmt: skip
+
+
+def is_better_higher(metric: str, *, stated: bool | None = None) -> bool:
+    """Whether a larger value of the metric is better: known by its name, or as the claim states it.
+
+    Raises:
+        UserError: an unknown name without a statement, or a statement against what is known.
+    """
+    known = _known(metric)
+    if known is None and stated is None:
+        near = difflib.get_close_matches(metric, EXAMPLES, n=3, cutoff=0.5)
+        nearest = f"; nearest: {', '.join(near)}" if near else ""
+        raise UserError(
+            f"metric={metric}: unknown{nearest}; a metric of your own needs higher_is_better: true or false"
+        )
+    if None not in (known, stated) and known != stated:
+        better = "higher" if known else "lower"
+        raise UserError(f"metric={metric}: {better} is better, higher_is_better={str(stated).lower()} says otherwise")
+    return bool(stated if known is None else known)
+
+
+def example_task(metric: str) -> tuple[str, str] | None:
+    """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses."""
+    found = re.fullmatch(rf"({_TASK})/(accuracy|f1|mcc)", metric)
+    return (found[1], found[2]) if found and found[1] not in ("embedded", "glue", "val", "train", "probe") else None
+
+
+def _known(metric: str) -> bool | None:
+    if any(re.fullmatch(pattern, metric) for pattern in LOWER):
+        return False
+    if any(re.fullmatch(pattern, metric) for pattern in HIGHER):
+        return True
+    return None

@@ -1,0 +1,63 @@
+"""Before spending: what each claim could detect with the planned seeds, and its power under Holm."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ablate.runs.collect import Run
+from ablate.stats.claims import parts_of
+from ablate.stats.contrasts import evaluate
+from ablate.stats.planning import Noise, Plan, plan_claim
+from ablate.stats.power import sd_upper_limit
+from ablate.studies.claims import StudyClaim
+from ablate.studies.study import Study
+
+FEWEST = 0.5  # power below which a claim is flagged
+
+
+def outlooks(study: Study, noise: Mapping[str, float], pilots: Sequence[Run]) -> list[tuple[StudyClaim, Plan | None]]:
+    """A plan per claim; None for exact claims and where nothing is known of the noise.
+
+    noise: sd of a per-seed difference by metric; pilots: runs of the claims' arms, whose own spread is used instead,
+    at the 80 % upper limit of the true one.
+    """
+    tested = [claim for claim in study.claims if claim.kind != "exact"]
+    plans: list[tuple[StudyClaim, Plan | None]] = []
+    for claim in study.claims:
+        found = pilot_noise(claim, pilots) or _given(claim, noise)
+        if claim.kind == "exact" or found is None or len(study.seeds) < 2:
+            plans.append((claim, None))
+        else:
+            alpha = study.looks[-1]["alpha"] if study.looks else study.alpha
+            plan = plan_claim(claim.test, noise=found, num_seeds=len(study.seeds), alpha=alpha, family_size=len(tested))
+            plans.append((claim, plan))
+    return plans
+
+
+def pilot_noise(claim: StudyClaim, pilots: Sequence[Run]) -> dict[str, Noise] | None:
+    """The spread of each part's contrast over the pilots' seeds; None without two seeds in every arm."""
+    if claim.kind == "exact":
+        return None
+    values = {(run.arm, run.seed): run.metrics[claim.metric] for run in pilots if claim.metric in run.metrics}
+    seeds = [s for s in sorted({s for _, s in values}) if all((arm, s) in values for arm in claim.arms)]
+    if len(seeds) < 2:
+        return None
+    scores = {arm: np.array([values[arm, seed] for seed in seeds], dtype=np.float64) for arm in claim.arms}
+    spreads = {
+        part.name: float(evaluate(part.contrast, scores).std(ddof=1)) for part in parts_of(claim.test)
+    }  # fmt: skip
+    if not all(sd > 0 and np.isfinite(sd) for sd in spreads.values()):
+        return None
+    return {name: Noise(sd=sd_upper_limit(sd, num_seeds=len(seeds))) for name, sd in spreads.items()}
+
+
+def _given(claim: StudyClaim, noise: Mapping[str, float]) -> dict[str, Noise] | None:
+    """The stated sd of a difference of two arms, scaled to each part's coefficients."""
+    sd = noise.get(claim.metric)
+    if sd is None or claim.kind == "exact":
+        return None
+    parts = parts_of(claim.test)
+    return {
+        part.name: Noise(sd=sd * float(np.sqrt(sum(c**2 for _, c in part.contrast.coefficients) / 2.0)))
+        for part in parts
+    }  # fmt: skip

@@ -1,0 +1,76 @@
+"""Where a run goes: names of studies, arms and directories."""
+
+import pytest
+
+from ablate.config.compose import compose_one
+from ablate.config.naming import arm_name, data_name, safe, study_name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "bert"),
+        (["+exp=no_nsp"], "no_nsp"),
+        (["+exp=no_nsp", "seed=3"], "no_nsp"),
+        (["+exp=[no_nsp,dynamic_masking]"], "no_nsp__dynamic_masking"),
+        (["scale=smoke", "trainer.threads=1", "eval.chars=5", "logger=wandb", "cache=/x"], "bert"),
+        (["data=text", "data.path=/a/b", "hydra.run.dir=/x"], "bert"),
+        (["optim.lr=1e-3"], "bert.optim.lr-0.001"),
+        (["+exp=roberta", "nsp=true", "masking.rate=0.3"], "roberta.masking.rate-0.3.nsp-True"),
+        (["data.fraction=0.1"], "bert.data.fraction-0.1"),
+        (["masking=dynamic", "model=base"], "bert.masking-dynamic.model-base"),
+        (["scale.tokens=5"], "bert.scale.tokens-5"),
+        (["trainer.precision=32-true"], "bert.trainer.precision-32-true"),
+        (["replicate=1"], "bert.replicate-1"),
+        (["masking.copies=null"], "bert.masking.copies-null"),
+    ],
+)
+def test_an_arm_is_its_exp_and_the_other_scientific_overrides(overrides, name):
+    assert arm_name(overrides) == name
+
+
+def test_the_order_of_overrides_does_not_matter():
+    assert arm_name(["nsp=false", "+exp=bert", "masking.rate=0.3"]) == arm_name(
+        ["masking.rate=0.3", "nsp=false", "+exp=bert"]
+    )
+
+
+def test_different_values_have_different_names():
+    values = ["optim.betas=[0.9,0.98]", "optim.betas=[0.9,0.99]", "optim.lr=1e-3", "optim.muon_lr=1e-3", "nsp=false"]
+    assert len({arm_name([value]) for value in values}) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "adhoc"),
+        (["scale=smoke"], "adhoc.smoke"),
+        (["data=wikitext103"], "adhoc.wikitext103"),
+        (["scale=gpu", "data=text", "data.path=/some/books"], "adhoc.gpu.books"),
+        (["study.name=mine", "scale=smoke"], "mine.smoke"),
+    ],
+)
+def test_a_study_carries_scale_and_data_where_they_are_not_its_defaults(overrides, name):
+    assert study_name(compose_one(overrides)) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/a/books", "books"), ("/a/books/", "books"), ("books.txt", "books"), ("/a/books/*.txt", "books"),
+     ("*.md", "data"), ("owner/some-set", "some-set")],
+)  # fmt: skip
+def test_data_is_called_by_its_name_or_the_stem_of_its_path(path, name):
+    assert data_name(compose_one(["data=text", f"data.path='{path}'"])) == name
+    assert data_name(compose_one(["data=text", f"data.path='{path}'", "data.name=given"])) == "given"
+
+
+@pytest.mark.parametrize("name", ["a=b", "a/b", "../x", "a b", "[1,2]", "x" * 500, "..", "", "${x}", "caf\u00e9"])
+def test_a_safe_name_is_one_folder_and_no_trouble_for_hydra(name):
+    clean = safe(name)
+    assert clean not in ("", ".", "..") and len(clean) <= 120
+    assert not set(clean) & set("=/\\ ,[]{}$'\"")
+    assert safe(clean) == clean
+
+
+def test_long_names_stay_apart():
+    assert safe("x" * 300 + "a") != safe("x" * 300 + "b")

@@ -1,0 +1,196 @@
+"""Study files: what is read, what is refused and in which words; designs; metric names; published figures."""
+
+import copy
+
+import pytest
+
+from ablate.config.paths import conf_dir
+from ablate.config.studies import arm_recipes, exp_value, named_study
+from ablate.errors import UserError
+from ablate.studies.confounds import check_epochs, check_recipes
+from ablate.studies.metrics import example_task, is_better_higher
+from ablate.studies.papers import published
+from ablate.studies.study import read_study
+
+CLAIM = {
+    "id": "a", "says": "s", "kind": "non_inferiority", "contrast": "no_nsp - bert", "metric": "embedded/mean",
+    "margin": 0.01, "factors": ["nsp"],
+}  # fmt: skip
+STUDY = {
+    "name": "x", "question": "q", "baseline": "bert", "arms": ["bert", "no_nsp", "budget_d4"], "control": "budget_d4",
+    "seeds": 5, "claims": [CLAIM],
+}  # fmt: skip
+STUDIES = sorted(path.stem for path in (conf_dir() / "study").glob("*.yaml"))
+
+
+def changed(claim=(), **study):
+    plain = copy.deepcopy(STUDY) | study
+    plain["claims"] = [CLAIM | dict(claim)]
+    return plain
+
+
+def test_a_study_is_read():
+    study = read_study(STUDY)
+    assert study.seeds == (0, 1, 2, 3, 4)
+    assert study.claims[0].arms == ("no_nsp", "bert")
+    assert study.claims[0].higher_is_better
+    assert not read_study(changed({"metric": "val/mlm_loss"})).claims[0].higher_is_better
+
+
+@pytest.mark.parametrize(
+    ("plain", "words"),
+    [
+        (changed({"kind": "superority"}), ["claim a", "kind=superority", "nearest: superiority", "exact"]),
+        (changed({"metric": "val/mlmloss"}), ["metric=val/mlmloss", "val/mlm_loss", "higher_is_better"]),
+        (changed({"margin": None}), ["claim a", "needs a margin", "no default"]),
+        (changed({"margin": -1}), ["margin must be above 0"]),
+        (changed({"contrast": "no_nps - bert"}), ["unknown arm 'no_nps'", "no_nsp"]),
+        (changed({"contrast": "no_nsp + bert"}), ["sum to 2"]),
+        (changed({"factors": ["nspp"]}), ["factors=nspp", "nearest: nsp"]),
+        (changed({"factors": []}), ["factors: missing"]),
+        (changed({"marign": 2}), ["marign: no such key", "nearest: margin"]),
+        (changed({"kind": "retention", "metric": "val/mlm_loss", "margin": None}), ["share of a loss"]),
+        (changed({"kind": "exact", "contrast": {"check": "same"}}), ["check=same: unknown", "same_encoder"]),
+        (changed({"published": [{"table": "T9", "row": "x"}]}), ["published.table=T9", "RoBERTa T2"]),
+        (changed({"published": [{"table": "BERT T5", "row": "x"}]}), ["has no row 'x'", "No NSP"]),
+        (changed({"metric": "val/mlm_loss", "higher_is_better": True}), ["lower is better"]),
+        (changed(control=None), ["needs the study to name a control", "plateau"]),
+        (changed(control="bret"), ["control=bret", "bert"]),
+        (changed(baseline="bret"), ["baseline=bret", "nearest: bert"]),
+        (changed(baseline=None), ["baseline: missing"]),
+        (changed(arms=["bert", "bert"]), ["bert is there twice"]),
+        (changed(arms=["bert", "No-NSP"]), ["'No-NSP'", "small letters"]),
+        (changed(seeds=0), ["seeds=0"]),
+        (changed(seeds=[1, 1]), ["seeds: 1 is there twice"]),
+        (changed(alpha=0.7), ["alpha=0.7"]),
+        (changed(seed=3), ["seed: no such key", "nearest: seeds"]),
+        (changed(looks=[{"seeds": 3, "alpha": 0.04}, {"seeds": 5, "alpha": 0.02}]), ["looks", "0.06"]),
+        (changed(robustness=[1]), ["robustness=[1.0]", "other than 1"]),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(plain, words):
+    with pytest.raises(UserError) as caught:
+        read_study(plain)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("study x: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_ids_change_with_decisions_not_with_words():
+    first = read_study(STUDY)
+    assert read_study(changed({"says": "otherwise", "source": "elsewhere"})).id == first.id
+    assert read_study(changed(question="else")).id == first.id
+    for other in (changed({"margin": 0.02}), changed(seeds=6), changed(alpha=0.01), changed({"factors": ["input"]})):
+        assert read_study(other).id != first.id
+
+
+def test_leave_one_out_takes_each_switch_from_the_whole():
+    design = {"kind": "leave_one_out", "switches": ["a", "b", "c"], "base": "bert",
+              "claims": {"kind": "superiority", "metric": "val/mlm_loss", "factors": {s: ["nsp"] for s in "abc"}}}  # fmt: skip
+    study = read_study({"name": "d", "baseline": "bert", "design": design, "seeds": 3})
+    assert study.arms == ("bert", "a__b__c", "b__c", "a__c", "a__b")
+    assert [claim.contrast for claim in study.claims] == [
+        "a__b__c - b__c", "a__b__c - a__c", "a__b__c - a__b",
+    ]  # fmt: skip
+
+
+def test_add_one_in_and_factorial():
+    claims = {"kind": "superiority", "metric": "val/mlm_loss", "factors": {"a": ["nsp"], "b": ["masking"]},
+              "interaction": {"kind": "superiority"}}  # fmt: skip
+    plain = {"name": "d", "baseline": "bert", "seeds": 3}
+    one_in = read_study(plain | {"design": {"kind": "add_one_in", "switches": ["a", "b"], "claims": claims}})
+    assert one_in.arms == ("bert", "a", "b")
+    assert [c.contrast for c in one_in.claims] == ["a - bert", "b - bert"]
+    both = read_study(plain | {"design": {"kind": "factorial", "switches": ["a", "b"], "claims": claims}})
+    assert both.arms == ("bert", "a", "b", "a__b")
+    effects = [dict(part.contrast.coefficients) for c in both.claims for part in _parts(c)]
+    assert effects == [
+        {"a": 0.5, "bert": -0.5, "a__b": 0.5, "b": -0.5}, {"b": 0.5, "bert": -0.5, "a__b": 0.5, "a": -0.5},
+        {"a__b": 1.0, "a": -1.0, "b": -1.0, "bert": 1.0},
+    ]  # fmt: skip
+
+
+def _parts(claim):
+    from ablate.stats.claims import parts_of
+
+    return parts_of(claim.test)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_reads_composes_and_can_test_its_claims(name):
+    study = named_study(name)
+    assert study.name == name
+    check_recipes(study, arm_recipes(study, ["scale=smoke"]))
+
+
+def test_a_study_for_one_arm_combines_exps():
+    assert exp_value("bert") == "bert"
+    assert exp_value("few_tokens__dynamic_masking") == "[few_tokens,dynamic_masking]"
+    study = named_study("masking")
+    recipe = arm_recipes(study, [])["few_tokens__dynamic_masking"]
+    assert recipe["masking"]["copies"] is None
+    assert recipe["data"]["fraction"] < 1
+
+
+def test_a_confound_is_refused_at_load():
+    plain = changed({"contrast": "full_sentences - bert"}, arms=["bert", "full_sentences", "budget_d4"])
+    study = read_study(plain)
+    with pytest.raises(UserError, match=r"confounded.*nsp only.*input.*input._target_"):
+        check_recipes(study, arm_recipes(study, []))
+
+
+def test_what_differs_outside_may_cancel():
+    claim = {"contrast": "(full_sentences - no_nsp + dynamic_masking__full_sentences - dynamic_masking__no_nsp) / 2",
+             "factors": ["input"], "kind": "superiority", "margin": None}  # fmt: skip
+    arms = ["no_nsp", "full_sentences", "dynamic_masking__no_nsp", "dynamic_masking__full_sentences"]
+    study = read_study(changed(claim, arms=arms, baseline="no_nsp", control=None))
+    check_recipes(study, arm_recipes(study, []))
+    lopsided = changed(claim | {"contrast": "dynamic_masking__full_sentences - no_nsp"}, arms=arms, baseline="no_nsp")
+    lopsided["control"] = None
+    study = read_study(lopsided)
+    with pytest.raises(UserError, match="masking"):
+        check_recipes(study, arm_recipes(study, []))
+
+
+def test_arms_that_are_the_same_recipe_are_refused():
+    study = read_study(changed({"contrast": "static_masking - bert"}, arms=["bert", "static_masking", "budget_d4"]))
+    with pytest.raises(UserError, match="same recipe and cannot differ"):
+        check_recipes(study, arm_recipes(study, []))
+
+
+def test_masks_that_are_never_repeated_cannot_be_tested():
+    study = named_study("masking")
+    recipes = arm_recipes(study, [])
+    amount = recipes["few_tokens"]["budget"]["amount"]
+    check_epochs(study, recipes, dict.fromkeys(study.arms, amount // 11))
+    with pytest.raises(UserError, match="10 fixed masks are never repeated"):
+        check_epochs(study, recipes, dict.fromkeys(study.arms, amount // 9))
+
+
+def test_fractions_that_are_read_once_cannot_be_tested():
+    study = named_study("data")
+    recipes = arm_recipes(study, [])
+    tokens = recipes["bert"]["budget"]["amount"]
+    fractions = {arm: recipes[arm]["data"]["fraction"] for arm in study.arms}
+    check_epochs(study, recipes, {arm: round(2 * tokens * f) for arm, f in fractions.items()})
+    with pytest.raises(UserError, match="read at most once"):
+        check_epochs(study, recipes, {arm: round(200 * tokens * f) for arm, f in fractions.items()})
+
+
+def test_metric_directions():
+    assert is_better_higher("sst2/accuracy")
+    assert is_better_higher("probe/embedded/mean")
+    assert not is_better_higher("val/full_sentences/mlm_loss")
+    assert not is_better_higher("latency_ms")
+    assert not is_better_higher("mine/loss_of_trust", stated=False)
+    assert example_task("sst2/accuracy") == ("sst2", "accuracy")
+    assert example_task("embedded/mean") is None
+
+
+def test_published_differences():
+    figures = {f.dataset: f.difference for f in published(
+        {"table": "RoBERTa T2", "row": "FULL-SENTENCES", "against": "SEGMENT-PAIR"}
+    )}  # fmt: skip
+    assert figures["MNLI-m-dev"] == pytest.approx(84.7 - 84.0)
+    assert figures["SST-2-dev"] == pytest.approx(92.5 - 92.9)
