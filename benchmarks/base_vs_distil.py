@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from ablate.evaluation.efficiency import SPEED, speed
+from ablate.evaluation.efficiency import latency
 from ablate.evaluation.subject import Subject
 from ablate.models.folder import load_encoder, stored_parameters
 from ablate.training.precision import Precision
@@ -46,10 +46,10 @@ def main() -> None:
                 for length in arguments.lengths:
                     for name, model in models.items():
                         subject = Subject(model, Tokenizer(BPE()), 0, length, torch.device("cpu"), precision)
-                        figures = speed(subject, vocabulary=30522)
+                        figures = latency(subject, length=length, vocabulary=30522)
                         found.append({
                             "model": name, "params": stored_parameters(folders[name])[0], "precision": precision,
-                            "length": length, "round": turn, **{key: figures[key] for key in SPEED},
+                            "length": length, "round": turn, **figures,
                         })  # fmt: skip
     table = pd.DataFrame(found)
     arguments.out.mkdir(parents=True, exist_ok=True)

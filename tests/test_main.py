@@ -21,7 +21,8 @@ sys.argv = ["ablate", *{arguments!r}]
 try:
     runpy.run_module("ablate", run_name="__main__")
 finally:
-    print("HEAVY", sorted({{"torch", "transformers", "pytorch_lightning", "pandas"}} & sys.modules.keys()), file=sys.stderr)
+    heavy = {{"torch", "transformers", "pytorch_lightning", "pandas"}} & sys.modules.keys()
+    print("HEAVY", sorted(heavy), file=sys.stderr)
 """
 
 
@@ -91,6 +92,7 @@ import json, sys
 from ablate import __main__
 for arguments in json.load(sys.stdin):
     sys.argv = ["ablate", *arguments]
+    __main__.OUTCOMES.clear()
     try:
         __main__.main()
     except SystemExit as end:
@@ -140,7 +142,7 @@ def test_a_finished_run_is_skipped_and_a_locked_one_refused(command, tiny, tmp_p
     assert files(tmp_path / "outputs") == before
 
 
-SWEEP = ("-m", "+exp=bert,no_nsp", "seed=0,1", "trainer.checkpoint_minutes=0.001")
+SWEEP = ("-m", "+exp=bert,no_nsp", "seed=0,1", "trainer.checkpoint_minutes=0.001", "hydra/launcher=basic")
 MEASURED = ("train/seconds", "train/tokens_per_s", "train/peak_memory_mb")
 
 
@@ -158,10 +160,10 @@ def outcomes(root):
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(command, tiny, tmp_path):
     undisturbed = tmp_path / "undisturbed"
-    done = command(*SWEEP, *tiny, f"hydra.sweep.dir={undisturbed}", "hydra/launcher=basic")
+    done = command(*SWEEP, *tiny, f"hydra.sweep.dir={undisturbed}")
     assert done.returncode == 0, done.stderr
     killed = tmp_path / "killed"
-    arguments = [*SWEEP, *tiny, f"hydra.sweep.dir={killed}", "hydra.launcher.jobs=1"]
+    arguments = [*SWEEP, *tiny, f"hydra.sweep.dir={killed}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "ablate", *arguments], cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=environment_of(),

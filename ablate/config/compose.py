@@ -162,8 +162,9 @@ def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
 
 def _in_one_line(error: Exception) -> str:
     text = str(error)
-    if isinstance(error.__cause__, UserError):  # from one of our resolvers
-        return str(error.__cause__)
+    resolved = re.match(r"UserError raised while resolving interpolation: (.*)", text)
+    if resolved:  # from one of our resolvers
+        return resolved.group(1)
     for explain in (_unknown_option, _unknown_key, _missing_value):
         line = explain(text)
         if line:

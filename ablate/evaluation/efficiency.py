@@ -45,20 +45,26 @@ def measured(model: Measured, folder: Path | None, *, length: int) -> dict[str, 
 
 
 def speed(subject: Subject, *, length: int | None = None, vocabulary: int | None = None) -> dict[str, float]:
-    """`latency_ms` (median at batch 1) with its 10 % and 90 % quantiles, throughput at batch 32, thread count.
+    """Latency at batch 1 and throughput at batch 32, after a warm-up.
 
-    Inputs are full: `length` tokens (the subject's own by default), no padding; after a warm-up.
+    Inputs are full: `length` tokens (the subject's own by default), no padding.
     """
     length = length or subject.length
-    size = vocabulary or subject.tokenizer.get_vocab_size()
-    one, many = (_inputs(subject, batch, length, size) for batch in (1, BATCH))
-    latency = seconds(lambda: _forward(subject, one), repeats=LATENCY_REPEATS, device=subject.device) * 1e3
+    many = _inputs(subject, BATCH, length, vocabulary or subject.tokenizer.get_vocab_size())
     batch = seconds(lambda: _forward(subject, many), repeats=THROUGHPUT_REPEATS, device=subject.device)
-    low, middle, high = np.quantile(latency, [0.1, 0.5, 0.9])
+    return latency(subject, length=length, vocabulary=vocabulary) | {
+        "throughput_examples_per_s": BATCH / float(np.median(batch))
+    }
+
+
+def latency(subject: Subject, *, length: int, vocabulary: int | None = None) -> dict[str, float]:
+    """`latency_ms`: the median at batch 1, with its 10 % and 90 % quantiles, the length and the thread count."""
+    one = _inputs(subject, 1, length, vocabulary or subject.tokenizer.get_vocab_size())
+    taken = seconds(lambda: _forward(subject, one), repeats=LATENCY_REPEATS, device=subject.device) * 1e3
+    low, middle, high = np.quantile(taken, [0.1, 0.5, 0.9])
     return {
         "latency_ms": float(middle), "latency_ms/q10": float(low), "latency_ms/q90": float(high),
         "latency_ms/length": float(length), "latency_ms/threads": float(torch.get_num_threads()),
-        "throughput_examples_per_s": BATCH / float(np.median(batch)),
     }  # fmt: skip
 
 

@@ -115,11 +115,22 @@ def load_encoder(folder: Path, *, attention: str = "sdpa") -> FolderEncoder:
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
         raise UserError(f"model={folder}: its weights lack {len(missing)} tensors of the encoder, say {missing[0]}")
-    if getattr(loaded.config, "is_encoder_decoder", False) or getattr(loaded.config, "is_decoder", False):
+    if not _reads_both_ways(loaded):
         raise UserError(f"model={folder}: {loaded.config.model_type} is no encoder")
     if getattr(loaded, "pooler", None) is not None:
         loaded.pooler = None
     return FolderEncoder(loaded)
+
+
+@torch.no_grad()
+def _reads_both_ways(model: Any) -> bool:
+    """Whether the last token changes the first one's features: true of an encoder, never of a decoder."""
+    if getattr(model.config, "is_encoder_decoder", False):
+        return False
+    model.eval()
+    ids = torch.tensor([[5, 6, 7], [5, 6, 8]])
+    first = model(input_ids=ids).last_hidden_state[:, 0]
+    return not torch.equal(first[0], first[1])
 
 
 def _check_weights(folder: Path) -> None:

@@ -79,7 +79,7 @@ def read_run(directory: Path) -> Run:
     provenance = _provenance(directory)
     identity, started = provenance.get("identity", {}), _started(provenance)
     state: State = "done" if record.status == "ok" else "diverged"
-    problem = _foreign(names, record, provenance) or (f"diverged: {record.reason}" if state == "diverged" else None)
+    problem = _foreign(names, record, provenance) or (record.reason if state == "diverged" else None)
     if problem is not None and state == "done":
         state = "unreadable"
     return Run(

@@ -32,6 +32,9 @@ class Board:
         if self.live is not None:
             self.live.update(self.render(), refresh=True)
             self.live.stop()
+            for task in self.tasks:
+                if task.phase == "failed":
+                    self._print(f"{task.place.arm} seed {task.place.seed} failed: {task.said}")
 
     def changed(self) -> None:
         """A task has started or ended."""

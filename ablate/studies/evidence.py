@@ -105,7 +105,7 @@ def _reason(claim: StudyClaim, arm: str, run: Run | None) -> str | None:
     if run is None:
         return f"there is no {arm}"
     if run.state == "diverged":
-        return f"{arm} {run.problem}"
+        return f"{arm} diverged: {run.problem}"
     return None if claim.metric in run.metrics else f"{arm} has no {claim.metric}"
 
 

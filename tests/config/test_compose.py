@@ -1,5 +1,5 @@
 """Composing a command line: sweeps as Hydra expands them, and every mistake in one line."""
-# ruff: noqa: TID251  # what is tested here ends cfg's way
+# what is tested here ends cfg's way
 
 import itertools
 

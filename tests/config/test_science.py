@@ -1,5 +1,5 @@
 """The run id: it hashes the recipe and nothing else."""
-# ruff: noqa: TID251  # what is tested here ends cfg's way
+# what is tested here ends cfg's way
 
 import random
 
@@ -88,7 +88,8 @@ def test_the_seed_changes_it():
     [("arm.description", "another"), ("arm.source", "another"), ("study.name", "another"), ("scale.name", "another"),
      ("model.name", "another"), ("input.format", "another"), ("cache", "/elsewhere"), ("data.cache", "/elsewhere"),
      ("data.name", "another"), ("data._target_", "my.Source"), ("data.path", "/elsewhere"),
-     ("tokenizer.path", "/elsewhere"), ("logger", {"_target_": "pytorch_lightning.loggers.WandbLogger", "project": "p"}),
+     ("tokenizer.path", "/elsewhere"),
+     ("logger", {"_target_": "pytorch_lightning.loggers.WandbLogger", "project": "p"}),
      ("eval.chars", 1),
      ("eval.formats", ["segment_pair"]), ("eval.length", 8), ("eval.metrics", [{"_target_": "a.b"}])],
 )  # fmt: skip

@@ -62,9 +62,10 @@ def test_a_crash_hurts_only_itself_and_is_written_down(tmp_path):
         "if name == 'b': os.kill(os.getpid(), signal.SIGKILL)\nif name == 'c': raise RuntimeError('no')"
     )
     assert run(tasks, script) == [0, 1, 1]
-    assert "killed by SIGKILL, perhaps because the machine was out of memory" in read_failure(tasks[1].place.directory)[
-        "error"
-    ]
+    assert (
+        "killed by SIGKILL, perhaps because the machine was out of memory"
+        in read_failure(tasks[1].place.directory)["error"]
+    )
     assert "last words" in read_failure(tasks[1].place.directory)["traceback"]
     assert "RuntimeError: no" in read_failure(tasks[2].place.directory)["error"]
     assert read_failure(tasks[0].place.directory) is None

@@ -57,17 +57,18 @@ def test_a_plan_without_a_rehearsal_counts_runs_and_power(command):
 
 
 def test_progress_counts_what_was_asked_for(tmp_path):
-    write_run(tmp_path, "bert", 0, {})
-    write_run(tmp_path, "bert", 1, {}, status="diverged")
-    (tmp_path / "no_nsp" / "seed-0").mkdir(parents=True)
-    progress = progress_of(collect(tmp_path), {"bert": [0, 1, 2], "no_nsp": [0]})
+    folder = tmp_path / "x"
+    write_run(folder, "bert", 0, {})
+    write_run(folder, "bert", 1, {}, status="diverged")
+    (folder / "no_nsp" / "seed-0").mkdir(parents=True)
+    progress = progress_of(collect(folder), {"bert": [0, 1, 2], "no_nsp": [0]})
     assert progress.states == {
         "bert": {0: "done", 1: "diverged", 2: "to do"}, "no_nsp": {0: "interrupted"},
     }  # fmt: skip
-    assert progress.problems == ("bert seed 1 diverged: diverged: the loss is not finite",)
+    assert progress.problems == ("bert seed 1 diverged: the loss is not finite",)
     assert progress.seconds_left == pytest.approx(2 * 10.0)
     assert progress.total == 4
-    assert studies_under(tmp_path.parent) == [tmp_path]
+    assert studies_under(tmp_path) == [folder]
 
 
 GOOD = {"val/mlm_loss": 6.15, "val/unigram_loss": 5.9, "val/bits_per_char": 3.05, "train/epochs": 20480 / 4.4e6}

@@ -86,8 +86,8 @@ def test_ids_change_with_decisions_not_with_words():
 
 
 def test_leave_one_out_takes_each_switch_from_the_whole():
-    design = {"kind": "leave_one_out", "switches": ["a", "b", "c"], "base": "bert",
-              "claims": {"kind": "superiority", "metric": "val/mlm_loss", "factors": {s: ["nsp"] for s in "abc"}}}  # fmt: skip
+    claims = {"kind": "superiority", "metric": "val/mlm_loss", "factors": {s: ["nsp"] for s in "abc"}}
+    design = {"kind": "leave_one_out", "switches": ["a", "b", "c"], "base": "bert", "claims": claims}
     study = read_study({"name": "d", "baseline": "bert", "design": design, "seeds": 3})
     assert study.arms == ("bert", "a__b__c", "b__c", "a__c", "a__b")
     assert [claim.contrast for claim in study.claims] == [

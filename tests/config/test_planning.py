@@ -1,0 +1,99 @@
+"""Sweeps of studies: what they expand to, how fast, and what a finished run is known by."""
+
+import time
+
+import pytest
+
+from ablate.config.compose import compose_jobs, without_hydra
+from ablate.config.finished import is_finished
+from ablate.config.naming import arm_name
+from ablate.config.packing import Planned, pack, unpack
+from ablate.config.science import recipe
+from ablate.config.studies import arm_recipes, named_study
+from ablate.studies.confounds import check_recipes
+from ablate.sweep import place_of, plan_jobs
+
+
+def sweep(*overrides):
+    return compose_jobs(list(overrides), multirun=True)
+
+
+def test_a_study_expands_to_complete_seeds_first():
+    jobs = sweep("+study=aa", "study.seeds=2")
+    found = [(job.cfg.seed, arm_name(job.overrides)) for job in jobs]
+    arms = ["bert", "replicate_1", "lr_d10", "budget_d4"]
+    assert found == [(seed, arm) for seed in (0, 1) for arm in arms]
+    assert jobs[2].cfg.optim.lr_multiple == 0.1
+    assert jobs[0].cfg.optim.lr_multiple == 1
+
+
+def test_the_command_line_narrows_a_study():
+    jobs = sweep("+study=aa", "seed=7", "+exp=bert,lr_d10")
+    assert [(job.cfg.seed, arm_name(job.overrides)) for job in jobs] == [(7, "bert"), (7, "lr_d10")]
+
+
+def test_a_ladder_multiplies_every_arms_rate():
+    jobs = sweep("+study=batch", "seed=0", "+exp=bert,batch_x4")
+    names = [arm_name(job.overrides) for job in jobs]
+    assert names == [
+        "bert", "batch_x4", "bert.optim.lr_ladder-0.5", "batch_x4.optim.lr_ladder-0.5", "bert.optim.lr_ladder-2",
+        "batch_x4.optim.lr_ladder-2",
+    ]  # fmt: skip
+    assert [job.cfg.optim.lr / jobs[0].cfg.optim.lr for job in jobs] == [1, 1, 0.5, 0.5, 2, 2]
+
+
+def test_arms_that_combine_exps_are_named_by_them():
+    assert arm_name(["+exp=[few_tokens,dynamic_masking]", "seed=1"]) == "few_tokens__dynamic_masking"
+    (job,) = sweep("+study=masking", "seed=0", "+exp=[few_tokens,dynamic_masking]")
+    assert job.cfg.masking.copies is None
+    assert job.cfg.data.fraction == job.cfg.scale.few
+
+
+def test_composing_by_seed_changes_nothing_but_the_seed():
+    fast = sweep("+exp=no_nsp", "seed=0,3")[1].cfg
+    slow = compose_jobs(["+exp=no_nsp", "seed=3"])[0].cfg
+    assert (recipe(fast), fast.eval, fast.seed) == (recipe(slow), slow.eval, 3)
+
+
+def test_a_hundred_jobs_compose_in_seconds():
+    before = time.process_time()
+    assert len(sweep("+study=nsp", "study.seeds=15")) == 105
+    assert time.process_time() - before < 5
+
+
+def test_a_packed_job_is_the_same_job(tmp_path):
+    (job,) = compose_jobs(["+exp=roberta", "scale=smoke", f"hydra.sweep.dir={tmp_path}"])
+    place = place_of(job.cfg, job.cfg.hydra, job.overrides, multirun=True)
+    planned = Planned(job.cfg, place, tuple(job.overrides))
+    back = unpack(pack(planned))
+    assert back.cfg == without_hydra(job.cfg)
+    assert (back.place, back.overrides) == (planned.place, planned.overrides)
+
+
+@pytest.mark.parametrize("change", [None, "optim.lr=0.5", "eval.chars=3000", "seed=1"])
+def test_a_run_is_finished_only_as_it_was_asked_for(change, run_tiny, tiny, tmp_path):
+    _, directory = run_tiny("eval.formats=[doc_sentences]")
+    extra = [] if change is None else [change]
+    (job,) = compose_jobs([*tiny, "eval.formats=[doc_sentences]", *extra, f"hydra.run.dir={tmp_path}"])
+    place = place_of(job.cfg, job.cfg.hydra, [o for o in job.overrides if o not in extra], multirun=False)
+    assert place.directory == directory or change == "seed=1"
+    assert is_finished(job.cfg, place) == (change is None)
+
+
+def test_a_users_own_switches_make_a_design(tmp_path):
+    for group in ("exp", "study"):
+        (tmp_path / group).mkdir()
+    for name, text in (("hot", "optim: {lr_multiple: 3}"), ("wide", "model: {dropout: 0.0}")):
+        (tmp_path / "exp" / f"{name}.yaml").write_text(f"# @package _global_\n{text}\n")
+    (tmp_path / "study" / "mine.yaml").write_text(
+        "# @package _global_\nstudy:\n  name: mine\n  baseline: bert\n  seeds: 2\n  design:\n    kind: factorial\n"
+        "    switches: [hot, wide]\n    claims: {kind: superiority, metric: val/mlm_loss, "
+        "factors: {hot: [learning_rate], wide: [model]}}\n"
+    )
+    jobs = plan_jobs(["+study=mine", "scale=smoke"], multirun=True, config_dirs=(tmp_path,))
+    assert [job.place.arm for job in jobs] == ["bert", "hot", "wide", "hot__wide"] * 2
+    assert jobs[3].cfg.optim.lr_multiple == 3
+    assert jobs[3].cfg.model.dropout == 0.0
+    study = named_study("mine", config_dirs=(tmp_path,))
+    assert study == named_study(str(tmp_path / "study" / "mine.yaml"))
+    check_recipes(study, arm_recipes(study, [], config_dirs=(tmp_path,)))
