@@ -115,6 +115,6 @@ def test_the_corpus_is_pinned_and_a_change_is_opt_in(run_tiny, texts, tmp_path):
     ]
     assert len(set(fingerprints)) == 1
     assert first.status == pinned.status == "ok"
-    adopted, directory = run_tiny(*here, "+data.refresh=true", "seed=2")
+    adopted, directory = run_tiny(*here, "data.refresh=true", "seed=2")
     assert json.loads((directory / "provenance.json").read_text())["data_fingerprint"] != fingerprints[0]
     assert adopted.status == "ok"
