@@ -26,7 +26,7 @@ PACKAGES = (
     "pygments", "fsspec", "click", "jinja2", "pyarrow", "anyio", "formulaic", "aiohttp", "packaging", "filelock",
     "patsy", "python-dateutil", "attrs", "typer", "typing-extensions", "dill", "markdown-it-py", "tqdm",
     "hydra-core", "jaxtyping", "omegaconf", "safetensors", "lightning-utilities", "tokenizers",
-    "scikit-learn", "matplotlib", "seaborn", "fonttools", "joblib", "pillow", "httpx", "requests", "urllib3",
+    "scikit-learn", "matplotlib", "seaborn", "fonttools", "joblib", "pillow",
     "multidict", "yarl", "pyparsing", "threadpoolctl", "contourpy", "pyyaml",
 )  # fmt: skip
 MIN_CHARACTERS = 200  # of prose in a module; less is no document
