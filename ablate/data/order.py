@@ -11,7 +11,7 @@ from ablate.data.corpus import TokenStore
 from ablate.data.hashing import key_of, mix
 from ablate.errors import UserError
 
-_EPOCHS_KEPT = 4
+_EPOCHS_KEPT = 2  # an update may lie in two
 
 
 def select_documents(store: TokenStore, *, fraction: float) -> Int64[np.ndarray, "n"]:

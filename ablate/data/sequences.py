@@ -30,3 +30,16 @@ class Sequences:
         ends = np.concatenate([[0], np.cumsum(self.span_lengths, dtype=np.int64)])
         spans = np.diff(self.offsets)
         return 1 + spans + ends[self.offsets[1:]] - ends[self.offsets[:-1]]
+
+
+def concatenate(parts: list[Sequences]) -> Sequences:
+    """The sequences of all parts, in order."""
+    spans = np.cumsum([0, *(len(part.span_starts) for part in parts)])
+    offsets = [part.offsets[:-1] + before for part, before in zip(parts, spans, strict=False)]
+    return Sequences(
+        span_starts=np.concatenate([part.span_starts for part in parts]),
+        span_lengths=np.concatenate([part.span_lengths for part in parts]),
+        offsets=np.concatenate([*offsets, spans[-1:]]).astype(np.int64),
+        is_random=np.concatenate([part.is_random for part in parts]),
+        keys=np.concatenate([part.keys for part in parts]),
+    )

@@ -5,12 +5,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int64
 
 from ablate.data.cache import cached_arrays, digest
-from ablate.data.corpus import Corpus
+from ablate.data.corpus import Corpus, TokenStore
 from ablate.data.hashing import stream
 from ablate.data.order import UpdatePlan, order_documents, select_documents
-from ablate.data.sequences import Sequences
+from ablate.data.sequences import Sequences, concatenate
+
+BLOCK_TOKENS = 100_000_000  # whose sequences are made at a time: making them takes about 10 bytes a token
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,32 @@ def training_sequences(
     def build() -> dict[str, np.ndarray]:
         chosen = select_documents(corpus.train, fraction=fraction)
         ordered = order_documents(corpus.train, chosen, seed=streams.documents)
-        made = make(corpus.train, ordered, seed=streams.pairs)
+        made = in_blocks(corpus.train, ordered, lambda block: make(corpus.train, block, seed=streams.pairs))
         return {field.name: getattr(made, field.name) for field in fields(Sequences)}
 
     key = digest("sequences", corpus.key, describes, repr(fraction), repr(streams.documents), repr(streams.pairs))
     return Sequences(**cached_arrays(cache / "sequences", key, build))
+
+
+def in_blocks(
+    store: TokenStore,
+    documents: Int64[np.ndarray, " n"],
+    make: Callable[[Int64[np.ndarray, " block"]], Sequences],
+    *,
+    block_tokens: int = BLOCK_TOKENS,
+) -> Sequences:
+    """The sequences of all documents, made from blocks of about `block_tokens` tokens so that memory stays bounded.
+
+    Pairs and packed sequences stay inside a block; every block has at least two documents.
+    """
+    ends = np.cumsum(np.diff(store.document_tokens())[documents])
+    wanted = -(-int(ends[-1]) // block_tokens)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, wanted) / wanted)
+    bounds = [0]
+    for cut in cuts:
+        if cut - bounds[-1] >= 2 and len(documents) - cut >= 2:
+            bounds.append(int(cut))
+    return concatenate([make(block) for block in np.split(documents, bounds[1:])])
 
 
 def update_plan(sequences: Sequences, *, batch_tokens: int, streams: Streams) -> UpdatePlan:
