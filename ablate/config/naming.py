@@ -60,8 +60,3 @@ def safe(name: str) -> str:
     if len(clean) <= 120:
         return clean
     return clean[:107] + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]
-
-
-def run_directory(root: Path, *, study: str, arm: str, seed: int) -> Path:
-    """`<root>/<study>/<arm>/seed-<n>`."""
-    return root / study / arm / f"seed-{seed}"

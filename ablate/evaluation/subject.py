@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -12,24 +11,11 @@ from torch import Tensor, nn
 from ablate.training.precision import Precision
 
 
-class GivesFeatures(Protocol):
-    """All that fine-tuning and probing need of a model; ablate.models.Encoder and FolderEncoder have it."""
-
-    def hidden_states(
-        self,
-        input_ids: Int64[Tensor, "batch seq"],
-        attention_mask: Bool[Tensor, "batch seq"] | None,
-        token_type_ids: Int64[Tensor, "batch seq"] | None,
-    ) -> Float[Tensor, "batch seq width"]:
-        """The last layer's output; without a mask no position is padding, without token types all are 0."""
-        ...
-
-
 @dataclass(frozen=True)
 class Subject:
     """A pretrained encoder under evaluation. `length` is the longest input in tokens that it may be given."""
 
-    model: nn.Module  # has hidden_states
+    model: nn.Module  # an Encoder or a FolderEncoder: all that is asked of it is hidden_states
     tokenizer: Tokenizer
     pad: int
     length: int
