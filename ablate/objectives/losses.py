@@ -1,5 +1,6 @@
-"""Losses as pure functions: tensors in, a sum out; who calls them decides what to divide by."""
+"""Losses as pure functions: tensors in, a sum over rows out; who calls them decides what to divide by."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -7,4 +8,79 @@ from torch import Tensor
 
 def cross_entropy_sum(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> Float[Tensor, ""]:
     """Sum over n of -log softmax(logits)[label], in nats, computed in float32 whatever the logits are."""
-    return F.cross_entropy(logits.float(), labels, reduction="sum")
+    return F.cross_entropy(_exact(logits), labels, reduction="sum")
+
+
+def kl_divergence_sum(
+    student_logits: Float[Tensor, "n classes"], teacher_logits: Float[Tensor, "n classes"], *, temperature: float
+) -> Float[Tensor, ""]:
+    """Sum over n of T^2 KL(softmax(teacher / T) || softmax(student / T)), in nats.
+
+    The factor T^2 keeps gradients of one size whatever T (Hinton et al. 2015, section 2); DistilBERT's L_ce is this up
+    to the teacher's entropy, a constant (Sanh et al. 2019, section 2).
+    """
+    student = F.log_softmax(_exact(student_logits) / temperature, dim=-1)
+    teacher = F.log_softmax(_exact(teacher_logits) / temperature, dim=-1)
+    return temperature**2 * F.kl_div(student, teacher, reduction="sum", log_target=True)
+
+
+def kept_kl_divergence_sum(
+    student_logits: Float[Tensor, "n classes"],
+    kept_logits: Float[Tensor, "n kept"],
+    kept_classes: Int64[Tensor, "n kept"],
+    log_normaliser: Float[Tensor, " n"],
+    *,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """As `kl_divergence_sum` where only the teacher's largest logits were kept: all other classes count as one.
+
+    log_normaliser: logsumexp(teacher / T) over all classes. Lumping outcomes never raises a divergence (data
+    processing inequality), and with all classes kept nothing is lumped.
+    """
+    student = F.log_softmax(_exact(student_logits) / temperature, dim=-1).gather(-1, kept_classes)
+    teacher = _exact(kept_logits) / temperature - log_normaliser[:, None]
+    divergence = F.kl_div(student, teacher, reduction="sum", log_target=True)
+    if kept_classes.shape[-1] < student_logits.shape[-1]:
+        divergence = divergence + F.kl_div(_rest(student), _rest(teacher), reduction="sum", log_target=True)
+    return temperature**2 * divergence
+
+
+def logit_mse_sum(
+    student_logits: Float[Tensor, "n classes"], teacher_logits: Float[Tensor, "n classes"]
+) -> Float[Tensor, ""]:
+    """Sum over n of the mean over classes of (student - teacher)^2.
+
+    For logits of zero mean, half of it is what `kl_divergence_sum` tends to as T grows (Hinton et al. 2015, eq. 4).
+    """
+    return (_exact(student_logits) - _exact(teacher_logits)).square().mean(dim=-1).sum()
+
+
+def cosine_distance_sum(student: Float[Tensor, "n width"], teacher: Float[Tensor, "n width"]) -> Float[Tensor, ""]:
+    """Sum over n of 1 - cos(student, teacher): DistilBERT's L_cos (Sanh et al. 2019, section 2)."""
+    return (1.0 - F.cosine_similarity(_exact(student), _exact(teacher), dim=-1)).sum()
+
+
+def hidden_mse_sum(student: Float[Tensor, "n width"], teacher: Float[Tensor, "n width"]) -> Float[Tensor, ""]:
+    """Sum over n of the mean over the width of (student - teacher)^2 (Jiao et al. 2020, eq. 8, after projection)."""
+    return (_exact(student) - _exact(teacher)).square().mean(dim=-1).sum()
+
+
+def attention_kl_sum(student: Float[Tensor, "n heads seq"], teacher: Float[Tensor, "n heads seq"]) -> Float[Tensor, ""]:
+    """Sum over n queries of the mean over heads of KL(teacher || student) between attention weights, in nats.
+
+    MiniLM's attention transfer (Wang et al. 2020, eq. 4). Weights of 0, as at padding, add nothing.
+    """
+    tiny = torch.finfo(torch.float32).tiny
+    p, q = _exact(teacher), _exact(student).clamp_min(tiny)
+    return (p * (p.clamp_min(tiny).log() - q.log())).sum(dim=-1).mean(dim=-1).sum()
+
+
+def _exact(values: Tensor) -> Tensor:
+    """At least float32, whatever the autocast gave."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def _rest(log_shares: Float[Tensor, "n kept"]) -> Float[Tensor, " n"]:
+    """log(1 - sum exp), kept away from log 0 where rounding leaves nothing."""
+    kept = log_shares.exp().sum(dim=-1)
+    return torch.log((1.0 - kept).clamp_min(1e-7))

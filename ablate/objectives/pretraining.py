@@ -1,13 +1,15 @@
 """Objectives: what a batch contributes to the loss of its update."""
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ablate.data.batches import Batch
 from ablate.models.encoder import Encoder
 from ablate.objectives.losses import cross_entropy_sum
+from ablate.objectives.teacher import Teacher
 
 # What a user may replace by `loss._target_`: the contribution of one microbatch to its update, under `loss`, and other
 # entries that are logged as they are. Contributions of an update's microbatches add up, so each is a sum divided by the
@@ -15,9 +17,37 @@ from ablate.objectives.losses import cross_entropy_sum
 Objective = Callable[[Encoder, Batch], dict[str, Tensor]]
 
 
+@runtime_checkable
+class Teachable(Protocol):
+    """A loss that becomes an objective once it has a teacher (where `needs_teacher`) and knows its student."""
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether any of its terms compares with a teacher."""
+        ...
+
+    def guess_loss(self, uniform: float) -> float:
+        """What a uniform guess costs, where it costs `uniform` nats on hard labels; inf where there is no bound."""
+        ...
+
+    def taught(self, teacher: Teacher | None, student: Encoder, *, seed: int) -> Objective:
+        """The objective; `seed` draws what it learns itself, such as a projection."""
+        ...
+
+
+def at_positions(hidden: Float[Tensor, "batch seq width"], positions: Int64[Tensor, " n"]) -> Float[Tensor, "n width"]:
+    """The hidden states at flat positions of a batch."""
+    return hidden.flatten(0, 1).index_select(0, positions)
+
+
 def masked_hidden(hidden: Float[Tensor, "batch seq width"], batch: Batch) -> Float[Tensor, "masked width"]:
     """The hidden states at the batch's masked positions, in the order of its labels."""
-    return hidden.flatten(0, 1).index_select(0, batch["masked_positions"])
+    return at_positions(hidden, batch["masked_positions"])
+
+
+def next_sentence_loss(model: Encoder, hidden: Float[Tensor, "batch seq width"], batch: Batch) -> Float[Tensor, ""]:
+    """Next-sentence cross-entropy, a mean over the update's sequences, in nats."""
+    return cross_entropy_sum(model.nsp_logits(hidden), batch["next_sentence_label"]) / batch["update_sequences"]
 
 
 class HardLabels:
@@ -33,6 +63,5 @@ class HardLabels:
         mlm = cross_entropy_sum(logits, batch["masked_labels"]) / batch["update_masked"]
         if not self.nsp:
             return {"loss": mlm, "mlm_loss": mlm.detach()}
-        pairs = model.nsp_logits(hidden)
-        nsp = cross_entropy_sum(pairs, batch["next_sentence_label"]) / batch["update_sequences"]
+        nsp = next_sentence_loss(model, hidden, batch)
         return {"loss": mlm + nsp, "mlm_loss": mlm.detach(), "nsp_loss": nsp.detach()}
