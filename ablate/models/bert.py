@@ -10,7 +10,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForPreTraining
 
 from ablate.data.vocabulary import Vocabulary
 from ablate.models.cost import encoder_flops, head_flops
-from ablate.models.encoder import Encoder
+from ablate.models.encoder import Encoder, Layers
 
 Attention = Literal["eager", "sdpa"]
 
@@ -58,6 +58,21 @@ class Bert(Encoder):
         config._attn_implementation = attention
         self.pretraining = BertForPreTraining(config) if nsp else BertForMaskedLM(config)
 
+    @classmethod
+    def wrapping(cls, pretraining: BertForMaskedLM, *, name: str) -> "Bert":
+        """The encoder around a model of transformers that exists already."""
+        made = cls.__new__(cls)
+        Encoder.__init__(made)
+        made.name = name
+        made.token_types = pretraining.config.type_vocab_size > 1
+        made.pretraining = pretraining
+        return made
+
+    @property
+    def config(self) -> BertConfig:
+        """Transformers' own."""
+        return self.pretraining.config
+
     def hidden_states(
         self,
         input_ids: Int64[Tensor, "batch seq"],
@@ -71,6 +86,24 @@ class Bert(Encoder):
             token_type_ids=token_type_ids if self.token_types else None,
         ).last_hidden_state
 
+    def layers(
+        self,
+        input_ids: Int64[Tensor, "batch seq"],
+        attention_mask: Bool[Tensor, "batch seq"] | None,
+        token_type_ids: Int64[Tensor, "batch seq"] | None,
+        *,
+        attention: bool,
+    ) -> Layers:
+        """Every layer's output; with `attention` the weights too, which only eager attention has."""
+        out = self.pretraining.bert(
+            input_ids=input_ids,
+            attention_mask=None if attention_mask is None else attention_mask.long(),
+            token_type_ids=token_type_ids if self.token_types else None,
+            output_hidden_states=True,
+            output_attentions=attention,
+        )
+        return Layers(tuple(out.hidden_states[1:]), tuple(out.attentions) if attention else ())
+
     def mlm_logits(self, hidden: Float[Tensor, "positions width"]) -> Float[Tensor, "positions vocab"]:
         """Logits over the vocabulary at chosen positions: the full (batch, seq, vocab) tensor is never built."""
         return self.pretraining.cls.predictions(hidden)
@@ -81,7 +114,7 @@ class Bert(Encoder):
 
     def forward_flops(self, *, length: float) -> tuple[float, float]:
         """FLOPs of the forward pass: per position at a sequence length, and of the MLM head per masked position."""
-        c = self.pretraining.config
+        c = self.config
         per_position = encoder_flops(
             layers=c.num_hidden_layers, width=c.hidden_size, intermediate=c.intermediate_size, length=length
         )

@@ -1,10 +1,19 @@
 """What every model gives to training and evaluation."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What an encoder's layers give, the first layer first; attention weights only where they were asked for."""
+
+    hidden: tuple[Float[Tensor, "batch seq width"], ...]
+    attention: tuple[Float[Tensor, "batch heads seq seq"], ...]
 
 
 class Encoder(nn.Module, ABC):

@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +21,38 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 
 def save_folder(model: Encoder, tokenizer: Path, folder: Path, *, token_types: bool) -> None:
-    """Write config.json, model.safetensors and the tokenizer's files; whole or not at all.
+    """Write config.json, model.safetensors and the tokenizer's files; whole or not at all."""
+    with whole(folder) as part:
+        copy_tokenizer(tokenizer, part, model_input_names=input_names(token_types=token_types))
+        model.save(part)
 
-    A model without token types gets a tokenizer that makes none (`model_input_names`).
-    """
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """A folder beside the one given, which takes its place, whatever was there, once the block is through."""
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    for name in TOKENIZER_FILES:
-        shutil.copyfile(tokenizer / name, part / name)
-    path = part / "tokenizer_config.json"
-    config = json.loads(path.read_text())
-    names = ["input_ids", "token_type_ids", "attention_mask"]
-    config["model_input_names"] = [n for n in names if token_types or n != "token_type_ids"]
-    path.write_text(json.dumps(config, indent=1) + "\n")
-    model.save(part)
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
+
+
+def input_names(*, token_types: bool) -> list[str]:
+    """What a tokenizer makes for a model; a model without token types gets none (`model_input_names`)."""
+    return ["input_ids", *(["token_type_ids"] if token_types else []), "attention_mask"]
+
+
+def copy_tokenizer(source: Path, folder: Path, **settings: Any) -> None:
+    """Copy a tokenizer's files, with settings changed in tokenizer_config.json."""
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(source / name, folder / name)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}, indent=1) + "\n")
 
 
 class FolderEncoder(nn.Module):
@@ -88,8 +105,8 @@ def is_model(path: Path) -> bool:
     return any((path / name).is_file() for name in ("config.json", "model/config.json", "result.json"))
 
 
-def model_folder(path: Path) -> Path:
-    """The Hugging Face folder at a path: the path itself, or `model/` of a run.
+def model_folder(path: Path, *, key: str = "model") -> Path:
+    """The Hugging Face folder at a path: the path itself, or `model/` of a run. `key` is what errors call it.
 
     Raises:
         UserError: neither is there.
@@ -98,25 +115,27 @@ def model_folder(path: Path) -> Path:
         if (folder / "config.json").is_file():
             return folder
     if not path.is_dir():
-        raise UserError(f"model={path}: no such folder; give a run or a Hugging Face folder")
+        raise UserError(f"{key}={path}: no such folder; give a run or a Hugging Face folder")
     if (path / "result.json").is_file() or (path / "provenance.json").is_file():
-        raise UserError(f"model={path}: this run has no model folder (unfinished, diverged, or shared from another)")
-    raise UserError(f"model={path}: neither a run nor a Hugging Face folder: there is no config.json")
+        raise UserError(f"{key}={path}: this run has no model folder (unfinished, diverged, or shared from another)")
+    raise UserError(f"{key}={path}: neither a run nor a Hugging Face folder: there is no config.json")
 
 
-def load_encoder(folder: Path, *, attention: str = "sdpa") -> FolderEncoder:
+def load_encoder(folder: Path, *, attention: str = "sdpa", key: str = "model") -> FolderEncoder:
     """The encoder of a Hugging Face folder; only safetensors are read, and no code from the folder is run.
 
     Raises:
         UserError: no weights, only pickled ones, weights of another model, or no encoder.
     """
-    _check_weights(folder)
-    loaded, info = _from_pretrained(folder, attention)
+    from transformers import AutoModel
+
+    check_weights(folder, key=key)
+    loaded, info = from_pretrained(AutoModel, folder, attention=attention, key=key)
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
-        raise UserError(f"model={folder}: its weights lack {len(missing)} tensors of the encoder, say {missing[0]}")
+        raise UserError(f"{key}={folder}: its weights lack {len(missing)} tensors of the encoder, say {missing[0]}")
     if not _reads_both_ways(loaded):
-        raise UserError(f"model={folder}: {loaded.config.model_type} is no encoder")
+        raise UserError(f"{key}={folder}: {loaded.config.model_type} is no encoder")
     if getattr(loaded, "pooler", None) is not None:
         loaded.pooler = None
     return FolderEncoder(loaded)
@@ -133,37 +152,46 @@ def _reads_both_ways(model: Any) -> bool:
     return not torch.equal(first[0], first[1])
 
 
-def _check_weights(folder: Path) -> None:
+def check_weights(folder: Path, *, key: str) -> None:
+    """Only safetensors are read.
+
+    Raises:
+        UserError: there are none, or only pickled weights.
+    """
     if any((folder / f"model.safetensors{end}").is_file() for end in ("", ".index.json")):
         return
     pickled = sorted(p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for p in folder.glob(pattern))
     if pickled:
         raise UserError(
-            f"model={folder}: only pickled weights ({pickled[0]}), which can run code; "
+            f"{key}={folder}: only pickled weights ({pickled[0]}), which can run code; "
             "convert them to safetensors (save_pretrained does)"
         )
-    raise UserError(f"model={folder}: has no weights (model.safetensors)")
+    raise UserError(f"{key}={folder}: has no weights (model.safetensors)")
 
 
-def _from_pretrained(folder: Path, attention: str) -> tuple[Any, dict[str, Any]]:
-    from transformers import AutoModel
+def from_pretrained(auto: Any, folder: Path, *, attention: str, key: str) -> tuple[Any, dict[str, Any]]:
+    """The folder's model by one of transformers' auto classes, in float32, and what was missing in its weights.
+
+    Raises:
+        UserError: it cannot be loaded; one line says why.
+    """
     from transformers.utils import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity_error()  # heads that are not used are no news; missing tensors are looked at below
+    logging.set_verbosity_error()  # heads that are not used are no news; missing tensors are the caller's to look at
     try:
-        return AutoModel.from_pretrained(
+        return auto.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True,
             attn_implementation=attention, dtype=torch.float32,
         )  # fmt: skip
     except Exception as error:  # the libraries raise many kinds: a broken config, a truncated file, an unknown type
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"model={folder}: cannot be loaded: {reason}") from error
+        raise UserError(f"{key}={folder}: cannot be loaded: {reason}") from error
     finally:
         logging.set_verbosity(before)
 
 
-def load_tokenizer(folder: Path, *, vocabulary: int) -> tuple[Tokenizer, int]:
+def load_tokenizer(folder: Path, *, vocabulary: int, key: str = "model") -> tuple[Tokenizer, int]:
     """The folder's tokenizer and the id of its padding token; `vocabulary` is the number of the model's embeddings.
 
     Raises:
@@ -173,27 +201,27 @@ def load_tokenizer(folder: Path, *, vocabulary: int) -> tuple[Tokenizer, int]:
         try:
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises bare Exception
-            raise UserError(f"model={folder}: cannot read tokenizer.json: {error}") from error
+            raise UserError(f"{key}={folder}: cannot read tokenizer.json: {error}") from error
     else:
-        tokenizer = _converted(folder)
+        tokenizer = _converted(folder, key=key)
     largest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if largest >= vocabulary:
         raise UserError(
-            f"model={folder}: the tokenizer has {largest + 1} tokens, the model only {vocabulary} embeddings: "
+            f"{key}={folder}: the tokenizer has {largest + 1} tokens, the model only {vocabulary} embeddings: "
             "they do not belong together"
         )
     pads = [tokenizer.token_to_id(name) for name in ("[PAD]", "<pad>")]
     return tokenizer, next((pad for pad in pads if pad is not None), 0)
 
 
-def _converted(folder: Path) -> Tokenizer:
+def _converted(folder: Path, *, key: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(f"model={folder}: has no tokenizer that can be read ({reason})") from error
+        raise UserError(f"{key}={folder}: has no tokenizer that can be read ({reason})") from error
 
 
 def longest_input(config: Any) -> int:

@@ -39,6 +39,7 @@ def batch():
         "next_sentence_label": torch.randint(0, 2, (6,), generator=generator),
         "tokens": attended.sum(),
         "update_masked": torch.tensor(len(positions)),
+        "update_tokens": attended.sum(),
         "update_sequences": torch.tensor(6),
     }
 
