@@ -1,0 +1,1 @@
+"""A study's verdicts as page, tables and figures: renders what was judged, computes nothing that decides."""

@@ -1,0 +1,148 @@
+"""An index over all reports: claims by the scale and data that they were tried at, with what came out and what the
+papers print."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ablate.errors import UserError
+from ablate.report.archive import ARCHIVE
+from ablate.report.compare import VERDICTS, read_verdicts
+from ablate.report.page import html_environment, markdown_environment
+from ablate.report.units import effect_unit
+from ablate.report.words import MARKS, estimate_text, slug
+from ablate.studies.papers import LOST
+
+_SCALES = ("smoke", "laptop", "gpu", "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What one report says of one claim. address: of its card, relative to the gallery; column: scale and data."""
+
+    report: str
+    column: str
+    address: str
+    verdict: str
+    slug: str
+    mark: str
+    effect: str
+    interval: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim of one study; cells by column, each with every report that tried it there."""
+
+    id: str
+    says: str
+    source: str
+    published: str
+    cells: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    folder: Path
+    study: str
+    question: str
+    column: str
+    claims: Sequence[Mapping[str, Any]]
+
+
+def write_gallery(root: Path) -> list[Path]:
+    """Write index.html and index.md over the reports in `root`; returns both paths.
+
+    Raises:
+        UserError: there are no reports, or one is corrupt.
+    """
+    reports = [_read(path.parent) for path in sorted(root.glob(f"*/{VERDICTS}"))]
+    if not reports:
+        raise UserError(f"{root}: holds no reports (folders with {VERDICTS})")
+    columns = sorted({one.column for one in reports}, key=_column_order)
+    studies = [_study(name, reports, columns) for name in dict.fromkeys(one.study for one in reports)]
+    said = {"columns": columns, "studies": studies, "reports": len(reports), "tally": _tally(reports)}
+    page, text = root / "index.html", root / "index.md"
+    page.write_text(html_environment().get_template("gallery.html").render(**said), encoding="utf-8", newline="\n")
+    text.write_text(markdown_environment().get_template("gallery.md").render(**said), encoding="utf-8", newline="\n")
+    return [page, text]
+
+
+def _read(folder: Path) -> _Report:
+    plain = read_verdicts(folder)
+    try:
+        kept = json.loads((folder / ARCHIVE).read_text(encoding="utf-8"))
+        setting, definition = dict(kept["setting"]), dict(kept["study"])
+    except FileNotFoundError:
+        setting, definition = {}, {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / ARCHIVE} is corrupt ({error})") from error
+    named = [str(setting[key]) for key in ("scale", "data") if setting.get(key)]
+    return _Report(
+        folder=folder, study=str(plain.get("study", folder.name)), question=str(definition.get("question", "")),
+        column=", ".join(named) or "others' results", claims=plain["claims"],
+    )  # fmt: skip
+
+
+def _column_order(column: str) -> tuple[int, str]:
+    scale = column.split(",")[0]
+    return (_SCALES.index(scale) if scale in _SCALES else len(_SCALES), column)
+
+
+def _study(name: str, reports: Iterable[_Report], columns: Sequence[str]) -> dict[str, Any]:
+    mine = [one for one in reports if one.study == name]
+    said = {claim["id"]: claim for one in mine for claim in one.claims}
+    rows = [
+        Row(
+            id=key, says=str(claim.get("says", "")), source=str(claim.get("source", "")), published=_published(claim),
+            cells=tuple(tuple(_cells(key, column, mine)) for column in columns),
+        )
+        for key, claim in said.items()
+    ]  # fmt: skip
+    asked = next((one.question for one in mine if one.question), "")
+    return {"name": name, "question": asked, "rows": rows, "reports": [(one.folder.name, one.column) for one in mine]}
+
+
+def _cells(key: str, column: str, reports: Iterable[_Report]) -> Iterable[Cell]:
+    for one in reports:
+        for number, claim in enumerate(one.claims, start=1):
+            if one.column == column and claim["id"] == key:
+                verdict = str(claim["verdict"])
+                yield Cell(
+                    report=one.folder.name, column=column,
+                    address=f"{quote(one.folder.name)}/index.html#claim-{number}",
+                    verdict=verdict, slug=slug(verdict), mark=MARKS.get(verdict, ""), **_numbers(claim),
+                )  # fmt: skip
+
+
+def _numbers(claim: Mapping[str, Any]) -> dict[str, str]:
+    """The effect, with its unit where it is nats or bits, and its interval; empty where there is none."""
+    estimate, interval = claim.get("estimate"), claim.get("interval")
+    if estimate is None or not interval or None in interval:
+        return {"effect": "", "interval": ""}
+    kind = str(claim.get("kind"))
+    effect, ends = estimate_text(estimate, interval, ratio=kind == "speed")
+    return {"effect": f"{effect} {effect_unit(kind, str(claim.get('metric')))}".rstrip(), "interval": ends}
+
+
+def _published(claim: Mapping[str, Any]) -> str:
+    """`RoBERTa T1: +0.4 SQuAD 2.0 F1, ...`: the differences that the papers print for the claim.
+
+    What a row without the claim's ingredient loses is turned.
+    """
+    tables: dict[str, list[str]] = {}
+    for one in claim.get("published", ()):
+        loses = one["metric"].endswith(LOST) and one["difference"] is None
+        difference = -one["value"] if loses else one["difference"]
+        number = f"{one['value']:g}" if difference is None else f"{round(difference, 4):+g}".replace("-", "−")
+        what = " ".join(str(one[key]).removesuffix(LOST).replace("_", " ") for key in ("dataset", "metric") if one[key])
+        tables.setdefault(one["table"], []).append(f"{number} {what}")
+    return "; ".join(f"{table}: {', '.join(found)}" for table, found in tables.items())
+
+
+def _tally(reports: Sequence[_Report]) -> list[tuple[str, str, int]]:
+    words = [str(claim["verdict"]) for one in reports for claim in one.claims]
+    return [(word, mark, words.count(word)) for word, mark in MARKS.items() if word in words]

@@ -1,0 +1,98 @@
+"""Provenance and how to run it all again, as rows of text."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ablate.config.naming import DEFAULT_DATA, DEFAULT_SCALE
+from ablate.report.archive import VALUES
+from ablate.report.collect import Collected
+from ablate.report.words import cost_text, counted, seeds_text
+from ablate.studies.costs import cost_of
+
+Row = tuple[str, tuple[str, ...]]  # a term, and a line per thing
+
+
+def provenance_rows(collected: Collected) -> list[Row]:
+    """What the numbers come from: study, registration, runs, code, packages, machine, data."""
+    archive, judgement = collected.archive, collected.material.judgement
+    origins = archive.origins.values()
+    rows = [
+        ("Study", (f"{judgement.study.name}, {judgement.study.id}",)),
+        ("Registered", _registrations(collected)),
+        ("Runs", (cost_text(cost_of(collected.material.runs)), *_times(collected))),
+        ("Other overrides", ((f"judged at {judgement.variant}",) if judgement.variant else ())),
+        ("Scale", ((archive.setting.scale,) if archive.setting.scale else ())),
+        ("Data", _data(collected)),
+        ("Code", _counted(f"commit {o.git_sha}{', changed' if o.git_dirty else ''}" for o in origins if o.git_sha)),
+        ("Python", _counted(one.python for one in origins if one.python)),
+        ("Packages", _packages(collected)),
+        ("Machine", _counted(one.machine for one in origins if one.machine)),
+    ]
+    return [(term, lines) for term, lines in rows if lines]
+
+
+def rerun_lines(collected: Collected) -> list[tuple[str, str]]:
+    """Commands with what each is for."""
+    archive, name = collected.archive, collected.archive.name
+    if archive.foreign:
+        values = f" --examples reports/{name}/{VALUES}" if archive.examples else ""
+        return [(f"python -m ablate.report {name}.csv --study {archive.study.name}{values}", "this page, from the csv")]
+    shas = sorted({one.git_sha for one in archive.origins.values() if one.git_sha})
+    checkout = [(f"git checkout {shas[0]}", "the code that ran")] if len(shas) == 1 else []
+    return [
+        *checkout,
+        (_sweep(collected), "every run; finished ones are skipped"),
+        (f"python -m ablate.report multirun/{name}", "this page, from the runs"),
+        (f"python -m ablate.report reports/{name}", "this page, from the files beside it"),
+    ]
+
+
+def _sweep(collected: Collected) -> str:
+    entries, setting = collected.archive.entries, collected.archive.setting
+    command = [str(word) for word in entries[-1].get("command", ())][1:] if entries else []
+    if command:
+        return " ".join(["python -m ablate", *command])
+    words = [f"scale={setting.scale}"] if setting.scale not in ("", DEFAULT_SCALE) else []
+    words += [f"data={setting.data}"] if setting.data not in ("", DEFAULT_DATA) else []
+    return " ".join([f"python -m ablate -m +study={collected.archive.study.name}", *words])
+
+
+def _registrations(collected: Collected) -> tuple[str, ...]:
+    return tuple(
+        f"{entry['registered']}, {entry.get('study_id', '')}, {counted(len(entry['claims']), 'claim')}, "
+        f"seeds {seeds_text(entry.get('seeds', ()))}"
+        for entry in collected.archive.entries
+    )  # fmt: skip
+
+
+def _times(collected: Collected) -> tuple[str, ...]:
+    started = sorted(run.started for run in collected.material.runs if run.started is not None)
+    if not started:
+        return ()
+    return (f"started {started[0].isoformat(timespec='minutes')} to {started[-1].isoformat(timespec='minutes')}",)
+
+
+def _data(collected: Collected) -> tuple[str, ...]:
+    prints = _counted(
+        f"fingerprint {run.identity['data']['fingerprint']}"
+        for run in collected.material.runs if isinstance(run.identity.get("data"), dict)
+    )  # fmt: skip
+    name = collected.archive.setting.data
+    return (*((name,) if name else ()), *prints)
+
+
+def _packages(collected: Collected) -> tuple[str, ...]:
+    versions: dict[str, set[str]] = {}
+    for origin in collected.archive.origins.values():
+        for package, version in origin.packages.items():
+            versions.setdefault(package, set()).add(version or "none")
+    texts = [f"{package} {' and '.join(sorted(found))}" for package, found in versions.items()]
+    return (", ".join(texts),) if texts else ()
+
+
+def _counted(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, and of how many runs it holds where they differ."""
+    counts = Counter(texts)
+    if len(counts) < 2:
+        return tuple(counts)
+    return tuple(f"{text} ({counted(number, 'run')})" for text, number in sorted(counts.items()))

@@ -1,0 +1,151 @@
+"""Threats to validity: what a critical reader would ask of these very runs, answered from what is known of them."""
+
+from collections.abc import Iterator
+
+from ablate.report.collect import Collected
+from ablate.report.units import short_number
+from ablate.report.words import counted, listed, sentence
+from ablate.runs.summary import PLATEAU
+from ablate.stats.remarks import SCREENING
+from ablate.studies.judge import JudgedClaim
+
+Threat = tuple[str, str]  # a heading of a word or two, a sentence or two
+
+
+def threats_of(collected: Collected) -> list[Threat]:
+    """The threats, gravest first where there is an order."""
+    if collected.archive.foreign:
+        unknown = "Nothing is known of how these results were made: recipes, budgets, evaluation and when the claims "
+        return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
+    return [*_scale(collected), *_data(collected), *_learning_rate(collected), *_common(collected), *_code(collected)]
+
+
+def _common(collected: Collected) -> Iterator[Threat]:
+    yield from _seeds(collected)
+    yield from _claims(collected)
+    yield from _runs(collected)
+    for note in collected.material.judgement.notes:
+        if not _is_failure(note, collected):
+            yield "Left out", sentence(note)
+
+
+def _is_failure(note: str, collected: Collected) -> bool:
+    """Whether a note of the judgement is one of those that the table of failures holds already."""
+    said = (f"{run.arm} seed {run.seed} is {run.state}: " for run in collected.material.runs if run.state != "done")
+    return note.startswith(tuple(said)) or note.endswith("more such runs")
+
+
+def _scale(collected: Collected) -> Iterator[Threat]:
+    judgement = collected.material.judgement
+    used = next((arm.used for arm in judgement.arms if arm.arm == judgement.study.baseline), {})
+    if "params" in used and "train/tokens" in used:
+        scale = collected.archive.setting.scale
+        at = f" (scale {scale})" if scale else ""
+        yield (
+            "Scale",
+            f"The baseline has {short_number(used['params'])} parameters and sees {short_number(used['train/tokens'])} "
+            f"tokens{at}. BERT-base has 110 M and was trained for a million updates of 256 sequences. A verdict is "
+            "about the size that ran; it says something of larger ones as far as the effect does not depend on size.",
+        )
+    yield from _plateau(collected)
+
+
+def _plateau(collected: Collected) -> Iterator[Threat]:
+    gains: dict[str, list[float]] = {}
+    for run in collected.material.runs:
+        if {"val/unigram_loss", "val/mlm_loss"} <= set(run.metrics):
+            gains.setdefault(run.arm, []).append(run.metrics["val/unigram_loss"] - run.metrics["val/mlm_loss"])
+    near = [arm for arm, values in gains.items() if sum(values) / len(values) < PLATEAU]
+    if near:
+        yield (
+            "Plateau",
+            f"{listed(near)}: on average less than {PLATEAU:g} nats below the loss of a model that knows word "
+            "frequencies only. There every recipe looks the same.",
+        )
+
+
+def _data(collected: Collected) -> Iterator[Threat]:
+    judgement = collected.material.judgement
+    used = next((arm.used for arm in judgement.arms if arm.arm == judgement.study.baseline), {})
+    prints = sorted({str(r.identity.get("data", {}).get("fingerprint")) for r in collected.material.runs if r.identity})
+    name = collected.archive.setting.data
+    corpora = "One corpus" if len(prints) == 1 else f"{len(prints)} corpora"
+    read = ""
+    if {"train/distinct_tokens", "train/epochs"} <= set(used):
+        read = (
+            f" The baseline reads {short_number(used['train/distinct_tokens'])} distinct tokens, "
+            f"{used['train/epochs']:.2g} times over."
+        )
+    if prints:
+        yield "Data", f"{corpora}{f' ({name})' if name else ''}, in one language and of one kind.{read}"
+
+
+def _learning_rate(collected: Collected) -> Iterator[Threat]:
+    claims = [one for one in collected.material.judgement.claims if one.claim.kind != "exact"]
+    if claims and all(one.stable is None for one in claims):
+        yield (
+            "Learning rate",
+            "Every arm was run at the study's learning rate alone; an arm that prefers another one is judged too "
+            "harshly. A ladder (optim.lr_ladder) would tell.",
+        )
+
+
+def _seeds(collected: Collected) -> Iterator[Threat]:
+    judgement = collected.material.judgement
+    tested = [one for one in judgement.claims if one.verdict.p is not None]
+    if not tested:
+        return
+    few = [one.claim.id for one in tested if SCREENING in one.verdict.flags]
+    low, high = min(one.verdict.n for one in tested), max(one.verdict.n for one in tested)
+    n = f"{low}" if low == high else f"{low} to {high}"
+    screening = f" Fewer than five, so a screening and no confirmation: {listed(few)}." if few else ""
+    families = [one for one in judgement.families or (judgement,) if one.claims]
+    shares = [
+        f"{counted(one.claims[0].verdict.family_size, 'claim')} share alpha {one.alpha:g} (Holm)" for one in families
+    ]
+    if judgement.families:
+        shares = [f"{one.study.name}: {text}" for one, text in zip(families, shares, strict=True)]
+    yield (
+        "Seeds",
+        f"Verdicts rest on {n} paired seeds; an effect smaller than what a claim could find (its card says) may be "
+        f"there unseen. {'; '.join(shares)}.{screening}",
+    )
+
+
+def _claims(collected: Collected) -> Iterator[Threat]:
+    claims = collected.material.judgement.claims
+    yield from _named("Refused claims", "Not testable with these runs, for the reasons on their cards", [
+        one for one in claims if one.verdict.verdict == "not testable"
+    ])  # fmt: skip
+    yield from _named("Registration", "Not registered before the first run finished, so exploratory", [
+        one for one in claims if one.registered is False
+    ])  # fmt: skip
+
+
+def _named(title: str, sentence: str, claims: list[JudgedClaim]) -> Iterator[Threat]:
+    if claims:
+        yield title, f"{sentence}: {listed([one.claim.id for one in claims])}."
+
+
+def _runs(collected: Collected) -> Iterator[Threat]:
+    lost = [run for run in collected.material.runs if run.state != "done"]
+    if lost:
+        yield (
+            "Lost runs",
+            f"{counted(len(lost), 'run')} gave no numbers. Pairs with such runs are left out, which favours an arm "
+            "that fails where it would have done badly; the failures are listed above.",
+        )
+
+
+def _code(collected: Collected) -> Iterator[Threat]:
+    origins = list(collected.archive.origins.values())
+    versions = sorted({str(one.git_sha) for one in origins})
+    if len(versions) > 1:
+        yield "Code", f"The runs come from {len(versions)} versions of the code; the provenance lists them."
+    if any(one.git_dirty for one in origins):
+        changed = sum(bool(one.git_dirty) for one in origins)
+        were = "was" if changed == 1 else "were"
+        yield (
+            "Uncommitted code",
+            f"{counted(changed, 'run')} {were} made from code with changes that are in no commit.",
+        )

@@ -1,0 +1,83 @@
+"""A report as a folder: the page, its Markdown, the verdicts, tables, figures, and what rebuilds them all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablate.errors import UserError
+from ablate.report.archive import write_archive
+from ablate.report.collect import Collected
+from ablate.report.compare import VERDICTS, Comparison
+from ablate.report.figures import figures
+from ablate.report.figures.agreement import teacher_of
+from ablate.report.figures.save import save_plot
+from ablate.report.material import Plot, Sheet
+from ablate.report.page import render_markdown, render_page, view
+from ablate.report.tables import tables
+from ablate.report.tables.save import save_sheet
+from ablate.studies.judge import write_verdicts
+from ablate.studies.metrics import example_task
+from ablate.studies.registration import FILE as REGISTRATION
+
+PAGE, TEXT = "index.html", "report.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A report that was written: where, and what it shows."""
+
+    folder: Path
+    plots: tuple[Plot, ...]
+    sheets: tuple[Sheet, ...]
+
+
+def write_report(collected: Collected, folder: Path, *, comparison: Comparison | None = None) -> Written:
+    """Write everything into the folder; figures and tables of an earlier report there are replaced.
+
+    Raises:
+        UserError: the folder is something else than a report's.
+    """
+    _check(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
+    plots, sheets = figures(collected.material), tables(collected.material)
+    for plot in plots:
+        save_plot(plot, folder / "figures")
+    for sheet in sheets:
+        save_sheet(sheet, folder / "tables")
+    said = view(collected, sheets, comparison)
+    _write(folder / PAGE, render_page(said, plots, folder / "figures"))
+    _write(folder / TEXT, render_markdown(said, plots))
+    write_archive(folder, collected.archive, tasks=_tasks(collected))
+    write_verdicts(folder / VERDICTS, collected.material.judgement)
+    return Written(folder=folder, plots=tuple(plots), sheets=tuple(sheets))
+
+
+def _tasks(collected: Collected) -> set[str]:
+    """Tasks whose predictions the report needs: of claims judged example by example; any, where there is a teacher."""
+    claims = collected.material.judgement.study.claims
+    tasks = {asked[0] for claim in claims if (asked := example_task(claim.metric))}
+    if teacher_of(collected.material) is not None:
+        folders = (run.directory / "predictions" for run in collected.material.runs)
+        tasks |= {path.stem for folder in folders for path in folder.glob("*.parquet")}
+    return tasks
+
+
+def _check(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder}: is a file")
+    if (folder / REGISTRATION).exists() or any(folder.glob("*/seed-*/result.json")):
+        raise UserError(f"--out {folder}: holds runs; choose a folder of its own for the report")
+    if (folder / PAGE).exists() and not (folder / VERDICTS).exists():
+        raise UserError(f"--out {folder}: holds an {PAGE} that is no report's; choose another folder")
+
+
+def _clear(folder: Path) -> None:
+    """Figures and tables that an earlier report left, so that none outlives what it shows."""
+    if (folder / VERDICTS).exists():
+        kinds = (("figures", (".svg", ".png")), ("tables", (".csv", ".md", ".tex")))
+        for path in (p for name, ends in kinds for p in (folder / name).glob("*") if p.suffix in ends):
+            path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

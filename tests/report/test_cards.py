@@ -1,0 +1,99 @@
+"""What a card says, for every kind of claim, against numbers worked out by hand."""
+
+import pytest
+from synthetic_runs import write_run
+
+from ablate.report.cards import answer_of, cards_of
+from ablate.report.collect import read
+from ablate.report.glyph import WIDTH
+from ablate.report.threats import threats_of
+from ablate.studies.registration import register
+from ablate.studies.study import read_study
+
+NOISE = (0.0, 0.02, -0.01, 0.01, -0.02, 0.0)
+LEVELS = {"bert": (4.0, 10.0), "half": (4.5, 5.0), "quarter": (5.0, 2.5)}  # held-out loss in nats, seconds
+CLAIMS = (
+    {"id": "rise", "says": "more is better", "kind": "trend", "contrast": ["quarter", "half", "bert"],
+     "metric": "val/mlm_loss", "margin": 0.1, "factors": ["budget"]},
+    {"id": "fast", "says": "half is fast", "kind": "speed", "contrast": "bert / half", "metric": "train/seconds",
+     "threshold": 1.6, "factors": ["budget"]},
+    {"id": "none", "says": "half is better", "kind": "superiority", "contrast": "half - bert",
+     "metric": "val/mlm_loss", "margin": 0.1, "factors": ["budget"],
+     "published": [{"table": "RoBERTa T4", "row": "RoBERTa-large + pretrain even longer",
+                    "against": "RoBERTa-large + pretrain longer", "dataset": "MNLI-m-dev"}]},
+    {"id": "kl", "says": "it is arithmetic", "kind": "exact", "contrast": {"check": "kl_is_cross_entropy"}},
+    {"id": "lost", "says": "nobody measured it", "kind": "superiority", "contrast": "half - bert",
+     "metric": "sst2/accuracy", "factors": ["budget"]},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "kinds"
+    study = read_study({"name": "kinds", "question": "?", "baseline": "bert", "arms": list(LEVELS), "seeds": 6,
+                        "claims": [dict(claim) for claim in CLAIMS]})  # fmt: skip
+    register(folder, study, asked={})
+    for number, (arm, (loss, seconds)) in enumerate(LEVELS.items()):
+        for seed, noise in enumerate(NOISE):
+            metrics = {"val/mlm_loss": loss + noise * (1 + number / 2), "val/unigram_loss": 5.2, "params": 1e6,
+                       "train/seconds": seconds * (1 + noise * number)}  # fmt: skip
+            write_run(folder, arm, seed, metrics, changes={"budget.amount": int(20480 * seconds)})
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def cards(collected):
+    made = cards_of(collected.material.judgement, collected.material.runs)
+    return {card.id: card for card in made}
+
+
+def test_the_answer_counts_the_verdicts(collected):
+    cards = cards_of(collected.material.judgement, collected.material.runs)
+    assert answer_of(cards) == "Of 5 claims: 3 supported, 1 contradicted and 1 not testable."
+
+
+def test_a_trend_shows_its_parts(cards):
+    card = cards["rise"]
+    assert card.contrast == "quarter < half < bert"
+    assert [part[0] for part in card.parts] == ["bert − quarter", "half − quarter", "bert − half"]
+    assert [part[1] for part in card.parts] == ["+1.000", "+0.5000", "+0.5000"]
+    assert card.unit == "nats"
+
+
+def test_a_speed_is_a_ratio_with_its_bound_drawn(cards):
+    card = cards["fast"]
+    assert card.effect.startswith("2.0") and card.effect.endswith("×")
+    assert card.glyph.origin_label == "1"
+    assert [text for _, text in card.glyph.bounds] == ["1.6"]
+    assert card.glyph.origin < card.glyph.bounds[0][0] < card.glyph.low < card.glyph.estimate < card.glyph.high
+    assert card.glyph.region == (card.glyph.bounds[0][0], WIDTH)
+
+
+def test_a_contradiction_states_its_own_p(cards):
+    card = cards["none"]
+    assert (card.verdict, card.mark) == ("contradicted", "✕")
+    assert card.effect == "−0.5000"
+    assert card.p == "p < .001 against it"
+    assert card.published[0].figures == (("MNLI-m-dev accuracy", "+0.2", "90.2 against 90.0"),)
+
+
+def test_an_exact_claim_has_no_effect_and_an_unmeasured_one_says_why(cards):
+    assert (cards["kl"].verdict, cards["kl"].effect, cards["kl"].glyph) == ("supported", "", None)
+    assert cards["lost"].verdict == "not testable"
+    assert cards["lost"].effect == ""
+    assert cards["lost"].reason.startswith("The runs of half, bert have no sst2/accuracy")
+
+
+def test_cost_counts_the_runs_of_the_claims_arms_once(cards):
+    facts = dict(cards["fast"].facts)
+    assert facts["Cost"].startswith("12 runs, 90 s of training, 246 k tokens")
+    assert facts["Seeds"] == "6 (0 to 5)"
+
+
+def test_threats_name_the_plateau_the_unmeasured_and_the_single_learning_rate(collected):
+    threats = dict(threats_of(collected))
+    assert threats["Plateau"].startswith("quarter: on average less than 0.5 nats below")
+    assert threats["Refused claims"].endswith("lost.")
+    assert "Learning rate" in threats
+    assert "Lost runs" not in threats
+    assert "Verdicts rest on 6 paired seeds" in threats["Seeds"]

@@ -1,0 +1,41 @@
+"""The index over all reports: what came out of each claim, beside what the papers print."""
+
+import re
+import shutil
+
+import pytest
+
+from ablate.report.gallery import _published, write_gallery
+
+
+@pytest.fixture(scope="module")
+def text(report, tmp_path_factory):
+    """index.md over one report."""
+    root = tmp_path_factory.mktemp("gallery")
+    shutil.copytree(report, root / "nsp")
+    return write_gallery(root)[1].read_text()
+
+
+def test_every_claim_has_a_row_with_its_interval_verdict_and_where_it_was_tried(text):
+    rows = re.findall(
+        r"^\| (.+) \| \[. (.+)\]\(nsp/report.md\) \| (.+) \|$", text.split("## Beside the papers")[1], re.M
+    )
+    assert len(rows) == 7
+    assert all(re.search(r"\| [+−]0\.\d+ \| [+−]0\.\d+ to [+−]0\.\d+$", row) for row, _, _ in rows)
+    assert {verdict for _, verdict, _ in rows} <= {"supported", "contradicted", "negligible", "inconclusive"}
+
+
+def test_what_the_papers_print_stands_beside_it(text):
+    row = next(row for row in text.splitlines() if row.startswith("| using individual sentences hurts") and "to" in row)
+    assert "RoBERTa T2: " in row and "SQuAD" in row and "SST" in row
+
+
+@pytest.mark.parametrize(
+    ("metric", "difference", "value", "shown"),
+    [("accuracy", 0.30000000000000004, 84.3, "T1: +0.3 MNLI-m accuracy"),
+     ("accuracy", -0.5, 84.3, "T1: −0.5 MNLI-m accuracy"), ("parameters", None, 66, "T1: 66 MNLI-m parameters"),
+     ("macro_score_delta", None, -3.69, "T1: +3.69 MNLI-m macro score")],
+)  # fmt: skip
+def test_a_published_figure_is_turned_the_way_the_claim_is_put(metric, difference, value, shown):
+    one = {"table": "T1", "dataset": "MNLI-m", "metric": metric, "value": value, "difference": difference}
+    assert _published({"published": [one]}) == shown
