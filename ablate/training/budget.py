@@ -1,10 +1,10 @@
-"""A budget in tokens, updates, FLOPs or seconds as the number of updates, or the clock, that ends a run."""
+"""A budget in tokens, raw bytes, updates, FLOPs or seconds as the number of updates, or the clock, that ends a run."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
-Match = Literal["tokens", "updates", "flops", "seconds"]
+Match = Literal["tokens", "bytes", "updates", "flops", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,14 @@ class Budget:
         return update >= self.updates if self.updates is not None else seconds >= (self.seconds or 0.0)
 
 
-def resolve(*, match: Match, amount: float, batch_tokens: int, flops_per_token: float) -> Budget:
-    """Turn an amount in the unit of `match` into a Budget; at least one update."""
+def resolve(
+    *, match: Match, amount: float, batch_tokens: int, flops_per_token: float, bytes_per_token: float = math.nan
+) -> Budget:
+    """Turn an amount in the unit of `match` into a Budget; at least one update. Bytes need `bytes_per_token`."""
     if match == "seconds":
         return Budget(updates=None, seconds=float(amount))
-    per_update = {"tokens": batch_tokens, "updates": 1.0, "flops": batch_tokens * flops_per_token}[match]
+    per_update = {
+        "tokens": batch_tokens, "bytes": batch_tokens * bytes_per_token, "updates": 1.0,
+        "flops": batch_tokens * flops_per_token,
+    }[match]  # fmt: skip
     return Budget(updates=max(1, math.ceil(amount / per_update - 1e-9)), seconds=None)

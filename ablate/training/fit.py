@@ -16,7 +16,7 @@ from ablate.data.module import PretrainingData
 from ablate.training.budget import Budget
 from ablate.training.callbacks.checkpoint import LAST, PREVIOUS
 from ablate.training.module import Pretraining
-from ablate.training.precision import Precision
+from ablate.training.precision import Numerics
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Execution:
     """How a run is executed: changes how fast, never what."""
 
     device: torch.device
-    precision: Precision
+    numerics: Numerics
     accumulate: int = 1
     clip: float | None = None
 
@@ -36,7 +36,7 @@ def build_trainer(
     return pl.Trainer(
         accelerator="gpu" if execution.device.type == "cuda" else execution.device.type,
         devices=1,
-        precision=execution.precision,
+        precision=execution.numerics.precision,
         max_steps=-1 if budget.updates is None else budget.updates,
         max_epochs=-1,
         accumulate_grad_batches=execution.accumulate,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -41,7 +41,13 @@ class Pretraining(pl.LightningModule):
         return {**terms, "loss": terms["loss"] * self.accumulate, "update_loss": terms["loss"].detach()}
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """One optimizer over the model's named parameters, its learning rates scheduled per update."""
-        optimizer = self.build_optimizer(list(self.model.named_parameters()))
+        """One optimizer over the model's named parameters, its learning rates scheduled per update.
+
+        An objective that learns something itself, such as a projection, adds its own.
+        """
+        named = list(self.model.named_parameters())
+        if isinstance(self.objective, nn.Module):
+            named += [(f"objective.{name}", parameter) for name, parameter in self.objective.named_parameters()]
+        optimizer = self.build_optimizer(named)
         scheduler = LambdaLR(optimizer, self.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

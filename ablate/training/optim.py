@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from ablate.errors import UserError
+from ablate.training.muon import Muon
+from ablate.training.precision import Precision
 
 Named = Iterable[tuple[str, nn.Parameter]]
 
@@ -42,8 +44,11 @@ def muon(
     betas: Sequence[float],
     eps: float,
     weight_decay: float,
+    precision: Precision,
 ) -> Optimizer:
     """Muon (Jordan et al. 2024) for the encoder's matrices, AdamW for embeddings, heads, norms and biases.
+
+    The number format of Muon's own matrix products is the run's precision.
 
     Raises:
         UserError: no matrix belongs to a module called `encoder`.
@@ -55,9 +60,12 @@ def muon(
     chosen = {id(p) for p in matrices}
     rest = [(name, p) for name, p in named if id(p) not in chosen]
     return MuonAdamW(
-        Muon(matrices, lr=muon_lr, momentum=momentum, weight_decay=muon_weight_decay),
+        Muon(
+            matrices, lr=muon_lr, momentum=momentum, weight_decay=muon_weight_decay,
+            dtype=torch.bfloat16 if precision == "bf16-mixed" else torch.float32,
+        ),
         AdamW(decay_groups(rest, weight_decay=weight_decay), lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=True),
-    )
+    )  # fmt: skip
 
 
 class MuonAdamW(Optimizer):

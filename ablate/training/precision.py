@@ -1,11 +1,42 @@
-"""Which number format a step is computed in."""
+"""Which numbers a step is computed in: their format, and the random ones of dropout."""
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from ablate.errors import UserError
+
 Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What the hardware decides of a run's numbers where the user leaves it to it; part of a run's id.
+
+    dropout_bits: how many random bits decide whether a value is dropped: 64 is torch's own way.
+    """
+
+    precision: Precision
+    dropout_bits: int
+
+
+def resolve_numerics(
+    precision: Literal["auto"] | Precision, dropout_bits: Literal["auto"] | int, device: torch.device
+) -> Numerics:
+    """What `auto` stands for on a device: bf16 where the hardware computes it, 16 bits where drawing them costs time.
+
+    Raises:
+        UserError: 16 bits on a GPU.
+    """
+    if dropout_bits == 16 and device.type != "cpu":
+        raise UserError(
+            "trainer.dropout_bits=16: spares a CPU's random numbers; a GPU draws them in parallel, say auto or 64"
+        )
+    if dropout_bits == "auto":
+        dropout_bits = 16 if device.type == "cpu" else 64
+    return Numerics(resolve(precision, device), dropout_bits)
 
 
 def resolve(asked: Literal["auto"] | Precision, device: torch.device) -> Precision:

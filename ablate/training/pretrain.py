@@ -31,6 +31,12 @@ class Pretrained:
     seconds: float
     masked_predictions: int
     padded_positions: int
+    microbatches: int
+
+    @property
+    def seconds_per_call(self) -> float:
+        """Mean time of a microbatch, its share of the optimizer's step included."""
+        return self.seconds / max(self.microbatches, 1)
 
 
 def pretrain(
@@ -90,6 +96,7 @@ def pretrain(
         seconds=meter.seconds,
         masked_predictions=meter.masked,
         padded_positions=meter.positions,
+        microbatches=trainer.global_step * trainer.accumulate_grad_batches,
     )
     return used, curve
 

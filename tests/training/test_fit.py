@@ -47,7 +47,9 @@ def same_model(one, other):
     return (one / name).read_bytes() == (other / name).read_bytes()
 
 
-@pytest.mark.parametrize("overrides", [(), ("trainer.accumulate=2", "trainer.workers=1", "trainer.log_every=5")])
+@pytest.mark.parametrize(
+    "overrides", [(), ("trainer.accumulate=2", "trainer.workers=1", "trainer.log_every=5", "trainer.dropout_bits=64")]
+)
 def test_a_killed_run_ends_as_an_undisturbed_one(run_tiny, killed_after, monkeypatch, tmp_path, overrides):
     whole, there = run_tiny(*overrides, root=tmp_path / "whole")
     killed_after(7)
@@ -95,10 +97,28 @@ def test_no_whole_checkpoint_means_from_the_start(tmp_path, damage):
 
 def test_losses_follow_the_golden_curve(run_tiny):
     """A 20-step curve in float32, which refactors must keep. Rewrite golden_loss.json when the recipe changes."""
-    _, directory = run_tiny("trainer.precision=32-true", "trainer.log_every=1", "scale.tokens=5120")
+    _, directory = run_tiny(
+        "trainer.precision=32-true", "trainer.dropout_bits=64", "trainer.log_every=1", "scale.tokens=5120"
+    )
     losses = read_curves(directory / "metrics.csv")["train/loss"].dropna().tolist()
     assert len(losses) == 20
     assert losses == pytest.approx(json.loads(GOLDEN.read_text()), abs=2e-4)
+
+
+def test_kept_memory_changes_no_bit(run_tiny, tmp_path):
+    folders = [run_tiny(f"trainer.keep_memory={keep}", root=tmp_path / keep)[1] for keep in ("false", "true")]
+    assert same_model(*folders)
+
+
+def test_dropout_from_16_bits_learns_what_torchs_own_does(run_tiny, tmp_path):
+    """Other random numbers of the same distribution: the curves are closer than one without dropout is."""
+    curves = {}
+    for name, overrides in {"64": ("trainer.dropout_bits=64",), "16": (), "none": ("model.dropout=0",)}.items():
+        exact = ("trainer.precision=32-true", "trainer.log_every=1", "eval=none")
+        _, folder = run_tiny(*exact, *overrides, root=tmp_path / name)
+        curves[name] = read_curves(folder / "metrics.csv")["train/loss"].dropna().to_numpy()
+    away = {name: abs(curve - curves["64"]).mean() for name, curve in curves.items()}
+    assert 0 < away["16"] < 0.02 < away["none"]
 
 
 def test_accumulation_gives_the_same_training(run_tiny, tmp_path):

@@ -12,7 +12,7 @@ from ablate.errors import UserError
 from ablate.training.optim import adamw, decay_groups, muon
 
 SETTINGS = {"lr": 1e-3, "betas": (0.9, 0.99), "eps": 1e-6, "weight_decay": 0.1}
-MUON = {"muon_lr": 0.02, "momentum": 0.9, "muon_weight_decay": 0.01}
+MUON = {"muon_lr": 0.02, "momentum": 0.9, "muon_weight_decay": 0.01, "precision": "bf16-mixed"}
 
 
 class Net(nn.Module):

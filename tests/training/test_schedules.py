@@ -30,6 +30,12 @@ def test_budgets_become_updates(match, amount, updates):
     assert budget == Budget(updates=updates, seconds=None)
 
 
+@pytest.mark.parametrize(("amount", "updates"), [(4000, 10), (4001, 11), (1, 1)])
+def test_a_budget_in_bytes_depends_on_how_many_a_token_takes(amount, updates):
+    budget = resolve(match="bytes", amount=amount, batch_tokens=100, flops_per_token=5.0, bytes_per_token=4.0)
+    assert budget == Budget(updates=updates, seconds=None)
+
+
 def test_no_update_has_a_learning_rate_of_zero_and_progress_is_symmetric():
     budget = Budget(updates=8, seconds=None)
     progress = [budget.progress(update, seconds=0.0) for update in range(8)]
