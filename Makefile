@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup run test lint typecheck format check
+.PHONY: setup run reports bench test lint typecheck format check
 
 setup: $(VENV)/.ready
 
@@ -18,8 +18,17 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 run: setup
 	$(BIN)/python -m ablate
 
+# every committed report again, from the files that it keeps; then the index over all of them
+reports: setup
+	for runs in $(wildcard reports/*/runs.json); do $(BIN)/python -m ablate.report "$${runs%/runs.json}" || exit; done
+	$(BIN)/python -m ablate.report --gallery
+
 test: setup
 	$(BIN)/python -m pytest
+
+# against peers, in one table: reports/speed; make bench FULL=--full takes an hour
+bench: setup
+	$(BIN)/python -m benchmarks.speed $(FULL)
 
 lint: setup
 	$(BIN)/ruff check .

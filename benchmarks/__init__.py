@@ -1,0 +1,1 @@
+"""Speed and size, measured against peers. `make bench` runs benchmarks/speed.py."""
