@@ -2,7 +2,8 @@
 
 import inspect
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,20 +14,25 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
+from torch.optim import Optimizer
 
 from ablate.config.naming import data_name
+from ablate.config.reference import predicted_share
 from ablate.data.batches import Batches
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
 from ablate.data.pin import pinned_corpus
 from ablate.data.store import prepare
-from ablate.data.training import Streams, training_sequences, update_plan
+from ablate.data.training import Streams, bytes_per_token, training_sequences, update_plan
 from ablate.errors import UserError
 from ablate.evaluation.mlm import Evaluation
-from ablate.models.bert import attention_for
+from ablate.models.bert import Attention, Bert, attention_for
 from ablate.models.cost import training_flops
+from ablate.models.dropout import use_16_bits
 from ablate.models.encoder import Encoder
+from ablate.objectives.pretraining import Objective, Teachable
+from ablate.objectives.teacher import Teacher
 from ablate.runs.directory import Place
 from ablate.training.budget import Budget
 from ablate.training.budget import resolve as resolve_budget
@@ -35,6 +41,8 @@ from ablate.training.precision import Precision
 NOT_ARGUMENTS = {  # keys of a group that are not arguments of its `_target_`
     "data": ("fraction", "refresh"),
     "input": ("format", "pairs"),
+    "model": ("layers_multiple",),
+    "loss": ("alpha",),
     "optim": ("lr_multiple", "lr_ladder", "batch_multiple", "batch_tokens", "clip"),
 }
 
@@ -76,14 +84,14 @@ def _check_arguments(group: str, made: partial[Any]) -> None:
 
 
 def check_targets(cfg: DictConfig) -> None:
-    """Import every target and check its keys; masks are made, which checks their rates.
+    """Import every target and check its keys; masks and losses are made, which checks their rates and weights.
 
     Raises:
         UserError: a target that cannot be imported, or a key that it does not take.
     """
     for group in TARGETS:
         made = make(cfg, group)
-        if group == "masking":
+        if group in ("masking", "loss"):
             made()
     build_metrics(cfg)
 
@@ -98,12 +106,50 @@ def build_corpus(cfg: DictConfig, root: Path) -> Corpus:
     return pinned_corpus(root, data_name(cfg), prepare_pinned, refresh=cfg.data.get("refresh", False))
 
 
-def build_model(cfg: DictConfig, corpus: Corpus, device: torch.device) -> Encoder:
-    """The model with its initial values, on its device."""
-    attention = attention_for(cfg.input.length, device) if cfg.trainer.attention == "auto" else cfg.trainer.attention
+def build_model(
+    cfg: DictConfig, corpus: Corpus, device: torch.device, *, teacher: Bert | None = None, drawn: bool = True,
+    dropout_bits: int = 64,
+) -> Encoder:  # fmt: skip
+    """The model on its device, with its initial values where they are to be `drawn`; some start from a teacher."""
+    attention = chosen_attention(cfg, device)
     model = make(cfg, "model")(nsp=cfg.nsp, vocabulary=corpus.vocabulary, attention=attention)
-    make(cfg, "init")(model, seed=stream(cfg.seed, "initialisation", replicate=cfg.replicate))
+    if drawn:
+        initialise = make(cfg, "init")
+        given = {"teacher": teacher} if "teacher" in inspect.signature(initialise.func).parameters else {}
+        initialise(model, seed=stream(cfg.seed, "initialisation", replicate=cfg.replicate), **given)
+    if dropout_bits == 16:
+        use_16_bits(model)
     return model.to(device)
+
+
+def chosen_attention(cfg: DictConfig, device: torch.device) -> Attention:
+    """`trainer.attention`, or what is fastest here."""
+    return attention_for(cfg.input.length, device) if cfg.trainer.attention == "auto" else cfg.trainer.attention
+
+
+def has_token_types(cfg: DictConfig) -> bool:
+    """Whether the arm's model distinguishes the two texts of a pair."""
+    return bool(cfg.model.get("token_types", cfg.input.pairs))
+
+
+def build_objective(
+    cfg: DictConfig, corpus: Corpus, model: Encoder, teacher: Teacher | None
+) -> tuple[Objective, float]:
+    """What is minimised, and what a uniform guess costs under it, in nats."""
+    uniform = math.log(corpus.vocabulary.size)
+    pairs = math.log(2) if cfg.nsp else 0.0
+    loss = make(cfg, "loss")()
+    if not isinstance(loss, Teachable):
+        return loss, uniform + pairs
+    seed = stream(cfg.seed, "objective", replicate=cfg.replicate)
+    return loss.taught(teacher, model, seed=seed), loss.guess_loss(uniform) + pairs
+
+
+def build_optimizer(cfg: DictConfig, precision: Precision) -> Callable[..., Optimizer]:
+    """What makes the optimizer of a model's named parameters; the run's precision goes to those that take it."""
+    made = make(cfg, "optim")
+    takes = "precision" in inspect.signature(made.func).parameters
+    return partial(made, precision=precision) if takes else made
 
 
 def build_data(cfg: DictConfig, corpus: Corpus) -> PretrainingData:
@@ -125,7 +171,7 @@ def build_data(cfg: DictConfig, corpus: Corpus) -> PretrainingData:
 def flops_per_token(cfg: DictConfig, model: Encoder, length: float) -> float:
     """Training FLOPs per position at a sequence length, with the MLM head at the masked share of positions."""
     encoder, head = model.forward_flops(length=length)
-    return training_flops(encoder + cfg.masking.get("rate", 0.15) * head)
+    return training_flops(encoder + predicted_share(cfg) * head)
 
 
 def mean_length(data: PretrainingData) -> float:
@@ -136,10 +182,14 @@ def mean_length(data: PretrainingData) -> float:
 
 def build_budget(cfg: DictConfig, model: Encoder, data: PretrainingData) -> Budget:
     """When the run ends."""
-    per_token = flops_per_token(cfg, model, mean_length(data))
+    batches = data.batches
+    of_text = (
+        {"bytes_per_token": bytes_per_token(batches.store, batches.plan, fraction=cfg.data.fraction)}
+        if cfg.budget.match == "bytes" else {}
+    )  # fmt: skip
     return resolve_budget(
         match=cfg.budget.match, amount=cfg.budget.amount, batch_tokens=cfg.optim.batch_tokens,
-        flops_per_token=per_token,
+        flops_per_token=flops_per_token(cfg, model, mean_length(data)), **of_text,
     )  # fmt: skip
 
 

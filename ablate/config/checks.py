@@ -8,12 +8,13 @@ from ablate.config.science import flatten
 from ablate.errors import UserError
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
-MATCHES = ("tokens", "updates", "flops", "seconds")
+MATCHES = ("tokens", "bytes", "updates", "flops", "seconds")
 FORMATS = ("segment_pair", "sentence_pair", "full_sentences", "doc_sentences")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps")
 ATTENTIONS = ("auto", "eager", "sdpa")
+DROPOUT_BITS = ("auto", 16, 64)
 CLOSED = {  # groups whose keys are read one by one, so that another would be dropped silently; with optional ones
-    "eval": ("tasks", "only", "probe", "finetuning", "efficiency", "glue"), "trainer": (), "budget": (),
+    "eval": ("tasks", "only", "probe", "finetuning", "efficiency", "glue"), "trainer": (), "budget": ("like",),
 }  # fmt: skip
 WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least of each
     "seed": 0, "replicate": 0, "input.length": 8, "model.layers": 1, "model.width": 1, "model.heads": 1,
@@ -22,7 +23,8 @@ WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least 
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
 SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
-POSITIVE = ("optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
+TERMS = ("hard", "soft", "logits", "cosine", "hidden", "attention")  # whose weights are numbers from 0
+POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
 
 
 def check(cfg: DictConfig, reference: DictConfig) -> None:
@@ -84,6 +86,11 @@ def _check_numbers(flat: dict[str, Any]) -> None:
     for key in POSITIVE:
         if key in flat:
             _require(_is_number(flat[key]) and flat[key] > 0, key, flat[key], "a number above 0")
+    for key in (f"loss.{term}" for term in TERMS):
+        if key in flat:
+            _require(_is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a weight: a number from 0")
+    where = flat.get("loss.positions", "all")
+    _require(where in ("masked", "all"), "loss.positions", where, "masked or all")
     if flat.get("optim.clip") is not None:
         _require(flat["optim.clip"] > 0, "optim.clip", flat["optim.clip"], "a number above 0, or null for none")
     betas = flat.get("optim.betas", [0.9, 0.999])
@@ -131,6 +138,8 @@ def _check_execution(cfg: DictConfig) -> None:
     options = {"precision": PRECISIONS, "accelerator": DEVICES, "attention": ATTENTIONS}
     for key, allowed in options.items():
         _require(cfg.trainer[key] in allowed, f"trainer.{key}", cfg.trainer[key], f"one of {', '.join(allowed)}")
+    bits = cfg.trainer.dropout_bits
+    _require(bits in DROPOUT_BITS, "trainer.dropout_bits", bits, "auto, 16 or 64")
     minutes = cfg.trainer.checkpoint_minutes
     _require(_is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
     threads = cfg.trainer.threads

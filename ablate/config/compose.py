@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config import resolvers
 from ablate.config.paths import conf_dir
+from ablate.config.science import LADDER
 from ablate.errors import UserError
 
 
@@ -150,14 +151,43 @@ def _check_resolves(cfg: DictConfig) -> None:
 
 
 def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
+    """The jobs of a command line, with what its study declares and the command line does not: complete seeds first."""
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())  # glob() lists a group
     parsed = parser.parse_overrides(overrides)
     plain = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
-    params = compose(config_name, plain, return_hydra_config=True).hydra.sweeper.get("params") or {}
+    sweeper = compose(config_name, plain, return_hydra_config=True).hydra.sweeper
     given = {o.key_or_group for o in parsed}
-    declared = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+~") not in given]
-    lines = parser.parse_overrides(declared + overrides)
-    return [job for batch in BasicSweeper.split_arguments(lines, None) for job in batch]
+    sweeps = [dict(sweeper.get("params") or {}), *map(dict, sweeper.get("more") or ())]
+    jobs = []
+    for params in sweeps:
+        declared = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+~") not in given]
+        jobs.append(_split(parser, declared + overrides))
+    return jobs[0] if len(jobs) == 1 else _together(sweeps, jobs, parser)
+
+
+def _split(parser: OverridesParser, overrides: list[str]) -> list[list[str]]:
+    return [job for batch in BasicSweeper.split_arguments(parser.parse_overrides(overrides), None) for job in batch]
+
+
+def _together(sweeps: list[dict[str, str]], jobs: list[list[list[str]]], parser: OverridesParser) -> list[list[str]]:
+    """The jobs of several sweeps, each once, a seed of all plain ones before the next; the ladders come last.
+
+    An arm that the command line names is run in the sweeps that it is of; one that is of none, in the first.
+    """
+    arms = [{one for (one,) in _split(parser, [f"+exp={params['+exp']}"])} for params in sweeps]
+    first = {seed: place for place, seed in enumerate(dict.fromkeys(_value(job, "seed=") for job in jobs[0]))}
+    chosen: dict[frozenset[str], tuple[tuple[bool, int], list[str]]] = {}
+    for params, own, of_sweep in zip(sweeps, arms, jobs, strict=True):
+        for job in of_sweep:
+            arm = _value(job, "+exp=")
+            if arm in own or (params is sweeps[0] and not any(arm in others for others in arms)):
+                order = (LADDER in params, first.get(_value(job, "seed="), 0))
+                chosen.setdefault(frozenset(job), (order, job))
+    return [job for _, job in sorted(chosen.values(), key=lambda one: one[0])]
+
+
+def _value(job: list[str], start: str) -> str:
+    return next((one for one in job if one.startswith(start)), "")
 
 
 def _in_one_line(error: Exception) -> str:

@@ -14,13 +14,17 @@ from ablate.config.build import build_evaluation, build_metrics, make
 from ablate.config.science import digest
 from ablate.data.corpus import Corpus
 from ablate.errors import UserError
+from ablate.evaluation.distillation import Distillation
 from ablate.evaluation.downstream import Questions, finetuning_stream
 from ablate.evaluation.means import EMBEDDED
 from ablate.evaluation.run import Asked
 from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText, Task
 from ablate.models.encoder import Encoder
+from ablate.runs.trained import trained_folder
 from ablate.training.precision import Precision
+
+DISTILLATION = ("teacher", "temperature", "alpha")  # keys of `finetuning` that are not the recipe's
 
 
 def build_asked(cfg: DictConfig, corpus: Corpus, precision: Precision) -> Asked:
@@ -57,7 +61,7 @@ def build_questions(cfg: DictConfig, corpus: Corpus) -> Questions | None:
     held_out = HeldOutText(make(cfg, "data")(), Path(cfg.cache), corpus.fingerprint)
     return Questions(
         tasks=tasks, probe=probe, seeds=seeds, stream=finetuning_stream(cfg.seed, replicate=cfg.replicate),
-        held_out=held_out, cache=Path(cfg.cache),
+        held_out=held_out, cache=Path(cfg.cache), distillation=build_distillation(cfg.eval.get("finetuning")),
     )  # fmt: skip
 
 
@@ -80,6 +84,23 @@ def finetuning_seeds(node: DictConfig) -> int:
     return seeds
 
 
+def build_distillation(node: DictConfig | None) -> Distillation | None:
+    """The teacher of fine-tuning, where `finetuning.teacher` names a run or a Hugging Face folder.
+
+    Raises:
+        UserError: there is no model, or temperature or alpha is out of range.
+    """
+    if node is None or node.get("teacher") is None:
+        return None
+    given = {key: node[key] for key in DISTILLATION if node.get(key) is not None}
+    teacher = given.pop("teacher")
+    folder, _ = trained_folder(Path(str(teacher)).expanduser(), key="finetuning.teacher")
+    for name, value in given.items():
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise UserError(f"finetuning.{name}={value}: must be a number")
+    return Distillation(folder=folder, **{name: float(value) for name, value in given.items()})
+
+
 def build_tasks(
     nodes: DictConfig | None, finetuning: DictConfig | None, *, only: Any = None, key: str
 ) -> tuple[Task, ...]:
@@ -93,7 +114,8 @@ def build_tasks(
         if name not in named:
             raise UserError(f"{key}.only={name}: no such task here; tasks are {', '.join(named)}")
     overrides: dict[str, Any] = dict(OmegaConf.to_container(finetuning, resolve=True) if finetuning else {})  # type: ignore[arg-type]
-    overrides.pop("seeds", None)
+    for name in ("seeds", *DISTILLATION):
+        overrides.pop(name, None)
     chosen = [name for name in named if not only or name in only]
     return tuple(_with_recipe(build_task(named[name]), overrides) for name in sorted(chosen, key=_embedded_first))
 

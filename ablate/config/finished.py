@@ -2,19 +2,22 @@
 
 import json
 
-from omegaconf import DictConfig
-
 from ablate.config.naming import data_name
+from ablate.config.packing import Planned
+from ablate.config.reference import with_flops
 from ablate.config.science import digest, evaluation_id, identity
+from ablate.config.teaching import teacher_identity
 from ablate.data.pin import PINS
-from ablate.runs.directory import PROVENANCE, Place
+from ablate.errors import UserError
+from ablate.runs.directory import PROVENANCE
 from ablate.runs.record import UnreadableRecord, read_result
 from ablate.training.fit import choose_device
-from ablate.training.precision import resolve as resolve_precision
+from ablate.training.precision import resolve_numerics
 
 
-def is_finished(cfg: DictConfig, place: Place) -> bool:
+def is_finished(job: Planned) -> bool:
     """Whether the directory holds this very run, evaluated as asked; a doubtful one is left to the run to settle."""
+    cfg, place = job.cfg, job.place
     try:
         record = read_result(place.directory)
         known = json.loads((place.directory / PROVENANCE).read_bytes())
@@ -24,6 +27,13 @@ def is_finished(cfg: DictConfig, place: Place) -> bool:
         return False
     if record is None or fingerprint != pinned or cfg.data.get("refresh", False):
         return False
-    precision = resolve_precision(cfg.trainer.precision, choose_device(cfg.trainer.accelerator))
-    what = identity(cfg, fingerprint=fingerprint, corpus=corpus, precision=precision)
-    return record.run_id == digest(what) and record.evaluation_id == evaluation_id(cfg, fingerprint=fingerprint)
+    try:
+        device = choose_device(cfg.trainer.accelerator)
+        numerics = resolve_numerics(cfg.trainer.precision, cfg.trainer.dropout_bits, device)
+        named = {"fingerprint": fingerprint, "corpus": corpus, "numerics": numerics}
+        teacher = teacher_identity(job, **named)
+        filled = with_flops(cfg, list(job.overrides), config_dirs=job.config_dirs)
+    except UserError:
+        return False
+    run_id = digest(identity(filled, **named, teacher=teacher))
+    return record.run_id == run_id and record.evaluation_id == evaluation_id(cfg, fingerprint=fingerprint)

@@ -3,15 +3,23 @@
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from ablate.config.science import SCIENCE
+from ablate.config.science import LADDER, SCIENCE
+from ablate.runs.directory import Place
 
 DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
 JOIN = "__"  # between the exps of an arm that combines several: `+exp=[a,b]` is the arm a__b
 _SOURCE_KEYS_KEPT = ("data.fraction",)  # other data keys say where the corpus is: the study's name carries that
+
+
+def place_of(cfg: DictConfig, hydra_cfg: Any, overrides: list[str], *, multirun: bool) -> Place:
+    """The run's root, study, arm and seed."""
+    root = Path(hydra_cfg.sweep.dir if multirun else hydra_cfg.run.dir)
+    return Place(root=root, study=study_name(cfg), arm=arm_name(overrides), seed=cfg.seed)
 
 
 def study_name(cfg: DictConfig) -> str:
@@ -42,16 +50,27 @@ def arm_name(overrides: list[str]) -> str:
         value = override.get_value_element_as_str() if override.value() is not None else "null"
         if key == "exp":
             exp = JOIN.join(part.strip() for part in value.strip("[]").split(","))
-        elif _changes_recipe(key) and (key, value) != ("optim.lr_ladder", "1"):
+        elif _changes_recipe(key) and (key, value) != (LADDER, "1"):
             rest.append(f"{key}-{value}")
     return safe(".".join([exp, *sorted(rest)]))
+
+
+def exps_of(arm: str) -> list[str]:
+    """The exps that an arm combines."""
+    return arm.split(JOIN)
+
+
+def exp_value(arm: str) -> str:
+    """What `+exp=` takes to compose an arm: `a`, or `[a,b]` for `a__b`."""
+    exps = exps_of(arm)
+    return exps[0] if len(exps) == 1 else f"[{','.join(exps)}]"
 
 
 def _changes_recipe(key: str) -> bool:
     head = key.split(".")[0].split("/")[0]
     if head == "data":
         return key in _SOURCE_KEYS_KEPT
-    return head in SCIENCE or key.startswith("scale.") or key == "trainer.precision"
+    return head in SCIENCE or key.startswith("scale.") or key in ("trainer.precision", "trainer.dropout_bits")
 
 
 def safe(name: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,12 +14,16 @@ from ablate.runs.directory import Place
 
 @dataclass(frozen=True)
 class Planned:
-    """A job that is composed and checked: its config, where it runs, and the overrides that made it."""
+    """A job that is composed and checked: its config, where it runs, and the overrides that made it.
+
+    teacher: the run that must be finished before, where the recipe is a student of `teacher.exp`.
+    """
 
     cfg: DictConfig
     place: Place
     overrides: tuple[str, ...]
     config_dirs: tuple[Path, ...] = ()
+    teacher: "Planned | None" = None
 
     @property
     def key(self) -> frozenset[str]:
@@ -33,21 +38,29 @@ def key_of(overrides: tuple[str, ...] | list[str]) -> frozenset[str]:
 
 def pack(planned: Planned) -> str:
     """The job as JSON; interpolations are kept, so that later overrides of it still mean what they say."""
+    return json.dumps(_plain(planned))
+
+
+def _plain(planned: Planned) -> dict[str, Any]:
     place = planned.place
-    return json.dumps(
-        {
-            "config": OmegaConf.to_yaml(without_hydra(planned.cfg)), "overrides": list(planned.overrides),
-            "config_dirs": [str(folder) for folder in planned.config_dirs],
-            "place": {"root": str(place.root), "study": place.study, "arm": place.arm, "seed": place.seed},
-        }
-    )  # fmt: skip
+    return {
+        "config": OmegaConf.to_yaml(without_hydra(planned.cfg)), "overrides": list(planned.overrides),
+        "config_dirs": [str(folder) for folder in planned.config_dirs],
+        "place": {"root": str(place.root), "study": place.study, "arm": place.arm, "seed": place.seed},
+        "teacher": None if planned.teacher is None else _plain(planned.teacher),
+    }  # fmt: skip
 
 
 def unpack(text: str) -> Planned:
     """The job that `pack` wrote."""
     resolvers.register()
-    plain = json.loads(text)
+    return _planned(json.loads(text))
+
+
+def _planned(plain: dict[str, Any]) -> Planned:
     cfg = OmegaConf.create(plain["config"])
     assert isinstance(cfg, DictConfig)
     place = Place(**{**plain["place"], "root": Path(plain["place"]["root"])})
-    return Planned(cfg, place, tuple(plain["overrides"]), tuple(Path(p) for p in plain["config_dirs"]))
+    teacher = None if plain["teacher"] is None else _planned(plain["teacher"])
+    folders = tuple(Path(p) for p in plain["config_dirs"])
+    return Planned(cfg, place, tuple(plain["overrides"]), folders, teacher)

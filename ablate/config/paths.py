@@ -1,6 +1,7 @@
 """Where conf/ is: beside the package in a checkout, inside it when installed from a wheel."""
 
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -16,3 +17,8 @@ def conf_dir() -> Path:
 def user_cache() -> str:
     """The platform's cache folder for ablate, such as ~/.cache/ablate."""
     return str(platformdirs.user_cache_path("ablate"))
+
+
+def given_dirs(hydra_cfg: Any) -> tuple[Path, ...]:
+    """The folders of the user's own groups, of a composed config's hydra node."""
+    return tuple(Path(source.path) for source in hydra_cfg.runtime.config_sources if source.provider == "command-line")

@@ -1,6 +1,7 @@
 """The few functions that conf/ may call."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -26,6 +27,12 @@ def multiply(*factors: Any) -> Number:
     return _tidy(math.prod(factors))
 
 
+def rest(share: Any) -> Number:
+    """What is left of 1."""
+    _check_numbers(share)
+    return _tidy(1 - share)
+
+
 def updates(tokens: Any, batch: Any, length: Any, multiple: Any = 1) -> int:
     """How many updates of batch x length positions hold multiple x tokens."""
     _check_numbers(tokens, batch, length, multiple)
@@ -33,17 +40,28 @@ def updates(tokens: Any, batch: Any, length: Any, multiple: Any = 1) -> int:
 
 
 def sweep(_root_: DictConfig) -> dict[str, str]:
-    """The sweep that the config's study stands for: every arm of a seed before the next seed; empty without a study."""
-    from ablate.config.studies import exp_value, study_of
+    """The sweep that the config's study stands for, the first where it takes several; empty without a study."""
+    return next(iter(_sweeps(_root_)), {})
 
-    study = study_of(_root_)
-    if study is None:
-        return {}
-    ladder = {"optim.lr_ladder": ",".join(f"{m:g}" for m in (1.0, *study.robustness))} if study.robustness else {}
-    return {**ladder, "seed": ",".join(map(str, study.seeds)), "+exp": ",".join(map(exp_value, study.arms))}
+
+def more_sweeps(_root_: DictConfig) -> list[dict[str, str]]:
+    """The others, of a study that includes studies."""
+    return _sweeps(_root_)[1:]
+
+
+def _sweeps(root: DictConfig) -> list[dict[str, str]]:
+    from ablate.config.studies import study_of
+    from ablate.config.sweeping import sweeps
+
+    study = study_of(root)
+    return [] if study is None else sweeps(study)
 
 
 def register() -> None:
     """Register the resolvers once per process."""
-    for name, function in (("mul", multiply), ("updates", updates), ("user_cache", user_cache), ("sweep", sweep)):
+    functions: dict[str, Callable[..., Any]] = {
+        "mul": multiply, "rest": rest, "updates": updates, "user_cache": user_cache, "sweep": sweep,
+        "more_sweeps": more_sweeps,
+    }  # fmt: skip
+    for name, function in functions.items():
         OmegaConf.register_new_resolver(f"ablate.{name}", function, replace=True)

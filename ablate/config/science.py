@@ -2,41 +2,63 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-RECIPE_VERSION = 1  # raised when the same config would train a different model
+if TYPE_CHECKING:  # --cfg and --help import no torch
+    from ablate.training.precision import Numerics
 
-GROUPS = ("model", "tokenizer", "data", "input", "nsp", "masking", "loss", "init", "optim", "schedule", "budget")
+RECIPE_VERSION = 2  # raised when the same config would train a different model
+
+GROUPS = (
+    "model",
+    "tokenizer",
+    "data",
+    "input",
+    "nsp",
+    "masking",
+    "loss",
+    "teacher",
+    "init",
+    "optim",
+    "schedule",
+    "budget",
+)
 SCIENCE = (*GROUPS, "replicate")
-LABELS = (
-    "name",
-    "format",
-    "multiple",
-    "batch_multiple",
-    "lr_multiple",
-    "lr_ladder",
-)  # ways to say what other keys hold
+LADDER = "optim.lr_ladder"  # the multiples of its learning rate at which a study runs its contrasts again
+LABELS = (  # ways to say what other keys hold
+    "name", "format", "multiple", "batch_multiple", "lr_multiple", "lr_ladder", "layers_multiple", "alpha", "like",
+    "untrained",
+)  # fmt: skip
 
 
 def recipe(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved scientific part of a config, as plain values; `precision` comes with the hardware."""
+    """The resolved scientific part of a config, as plain values; `Numerics` come with the hardware."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     return {str(key): plain[key] for key in SCIENCE if key in plain}
 
 
-def identity(cfg: DictConfig, *, fingerprint: str, corpus: str, precision: str) -> dict[str, Any]:
-    """What a run id hashes: the recipe, the content of its data and tokens, precision, seed and RECIPE_VERSION.
+def identity(
+    cfg: DictConfig, *, fingerprint: str, corpus: str, numerics: "Numerics", teacher: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a run id hashes: the recipe, the content of its data and tokens, precision, seed and RECIPE_VERSION;
+    and where dropout draws other numbers than torch, with how many bits.
 
-    Names and paths are left out: the corpus is known by its content, and the tokenizer by the corpus it gave.
+    Names and paths are left out: the corpus is known by its content, the tokenizer by the corpus it gave, and the
+    teacher by what `teaching.teacher_identity` says of it.
     """
     plain = recipe(cfg)
     science: dict[str, Any] = {key: _without_labels(value) for key, value in plain.items()}
     science["data"] = {"fraction": plain["data"]["fraction"], "fingerprint": fingerprint}
     science["tokenizer"] = {**{k: v for k, v in science["tokenizer"].items() if k != "path"}, "corpus": corpus}
-    return {**science, "precision": precision, "seed": cfg.seed, "recipe_version": RECIPE_VERSION}
+    science.pop("teacher", None)
+    if teacher is not None:
+        science["teacher"] = teacher
+    if numerics.dropout_bits != 64:  # torch's own
+        science["dropout_bits"] = numerics.dropout_bits
+    return {**science, "precision": numerics.precision, "seed": cfg.seed, "recipe_version": RECIPE_VERSION}
 
 
 def digest(value: Any) -> str:

@@ -12,7 +12,8 @@ from tokenizers.models import BPE
 
 from ablate.config.build import make
 from ablate.config.compose import compose_one
-from ablate.config.downstream import build_tasks, finetuning_seeds
+from ablate.config.described import composed
+from ablate.config.downstream import build_distillation, build_tasks, finetuning_seeds
 from ablate.data.vocabulary import Vocabulary
 from ablate.errors import UserError
 from ablate.evaluation.downstream import Questions, finetuning_stream
@@ -42,6 +43,7 @@ def standalone_questions(cfg: DictConfig, run: Path | None) -> Questions:
         tasks=tasks, probe=bool(cfg.probe), seeds=finetuning_seeds(cfg),
         stream=finetuning_stream(seed, replicate=replicate),
         held_out=HeldOutText(make(cfg, "data")(), Path(cfg.cache), fingerprint), cache=Path(cfg.cache),
+        distillation=build_distillation(cfg.finetuning),
     )  # fmt: skip
 
 
@@ -69,10 +71,7 @@ def run_config(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the run has none.
     """
-    file = path / ".hydra" / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"model={path}: this run has no .hydra/config.yaml, which says how it was evaluated")
-    plain = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    plain = OmegaConf.to_container(composed(path), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
@@ -100,12 +99,12 @@ def size_to_measure(cfg: DictConfig, size: str, overrides: list[str], *, config_
     """
     if "/" in size or Path(size).exists():
         raise UserError(f"model={size}: neither a run, nor a Hugging Face folder, nor a size in conf/model")
-    composed = compose_one([f"model={size}", *overrides], config_dirs=config_dirs)
+    of_size = compose_one([f"model={size}", *overrides], config_dirs=config_dirs)
     device = _execute(cfg)
     none = np.zeros(cfg.vocabulary, dtype=bool)
     vocabulary = Vocabulary(cfg.vocabulary, pad=0, unk=1, cls=2, sep=3, mask=4, continues=none, special=none)
-    model = make(composed, "model")(nsp=False, vocabulary=vocabulary, attention=attention_for(cfg.length, device))
-    _check_length(cfg, composed.model.get("max_length", cfg.length))
+    model = make(of_size, "model")(nsp=False, vocabulary=vocabulary, attention=attention_for(cfg.length, device))
+    _check_length(cfg, of_size.model.get("max_length", cfg.length))
     subject = Subject(model.to(device), Tokenizer(BPE()), 0, cfg.length, device, resolve(cfg.trainer.precision, device))
     per_position, _ = model.forward_flops(length=cfg.length)
     return Measured(subject, cfg.vocabulary, per_position, count_parameters(model))

@@ -7,10 +7,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.compose import compose_jobs, compose_one
+from ablate.config.including import with_included
+from ablate.config.naming import exp_value
+from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
 from ablate.config.science import recipe
 from ablate.errors import UserError
-from ablate.studies.study import Study, exps_of, read_study
+from ablate.runs.collect import Run
+from ablate.studies.exact import Recipes
+from ablate.studies.study import Study, read_study
 
 
 def study_of(cfg: DictConfig) -> Study | None:
@@ -23,7 +28,8 @@ def study_of(cfg: DictConfig) -> Study | None:
     assert isinstance(plain, dict)
     if set(plain) <= {"name", "scale", "data"}:
         return None
-    return read_study({str(key): value for key, value in plain.items()})
+    directories = given_dirs(cfg.hydra) if "hydra" in cfg else ()
+    return read_study(with_included({str(key): value for key, value in plain.items()}, config_dirs=directories))
 
 
 def named_study(name: str, overrides: Sequence[str] = (), *, config_dirs: tuple[Path, ...] = ()) -> Study:
@@ -33,14 +39,14 @@ def named_study(name: str, overrides: Sequence[str] = (), *, config_dirs: tuple[
         UserError: no such study, or a mistake in it.
     """
     if name.endswith((".yaml", ".yml")):
-        return _study_file(Path(name), overrides)
+        return _study_file(Path(name), overrides, config_dirs)
     study = study_of(compose_one([f"+study={name}", *overrides], config_dirs=config_dirs))
     if study is None:
         raise UserError(f"study={name}: declares no arms and claims")
     return study
 
 
-def _study_file(path: Path, overrides: Sequence[str]) -> Study:
+def _study_file(path: Path, overrides: Sequence[str], config_dirs: tuple[Path, ...]) -> Study:
     if not path.is_file():
         raise UserError(f"{path}: no such study file")
     if path.parent.name == "study":
@@ -49,13 +55,7 @@ def _study_file(path: Path, overrides: Sequence[str]) -> Study:
     node = plain.get("study") if isinstance(plain, dict) else None
     if not isinstance(node, dict):
         raise UserError(f"{path}: has no `study:`")
-    return read_study({str(key): value for key, value in node.items()})
-
-
-def exp_value(arm: str) -> str:
-    """What `+exp=` takes to compose an arm: `a`, or `[a,b]` for `a__b`."""
-    exps = exps_of(arm)
-    return exps[0] if len(exps) == 1 else f"[{','.join(exps)}]"
+    return read_study(with_included({str(key): value for key, value in node.items()}, config_dirs=config_dirs))
 
 
 def arm_recipes(
@@ -71,8 +71,20 @@ def arm_recipes(
     return {arm: _recipe(arm, study, overrides, config_dirs) for arm in arms}
 
 
+def recipes_compared(study: Study, runs: Sequence[Run], *, config_dirs: tuple[Path, ...] = ()) -> Recipes:
+    """What exact claims compare: the recipes that were run; composed where none was.
+
+    Raises:
+        UserError: as `arm_recipes`.
+    """
+    needed = {arm for claim in study.claims if claim.kind == "exact" for arm in claim.arms}
+    ran = {run.arm: run.identity for run in runs if run.identity}
+    return {**arm_recipes(study, [], config_dirs=config_dirs, arms=needed - set(ran)), **ran}
+
+
 def _recipe(arm: str, study: Study, overrides: Sequence[str], config_dirs: tuple[Path, ...]) -> dict[str, Any]:
-    asked = [f"+exp={exp_value(arm)}", *overrides]
+    own = [f"{key}={value}" for key, value in study.overrides_of(arm).items()]
+    asked = [f"+exp={exp_value(arm)}", *own, *overrides]
     try:
         cfg = compose_jobs(asked, config_dirs=config_dirs)[0].cfg
     except UserError as error:

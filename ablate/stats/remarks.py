@@ -8,11 +8,13 @@ from ablate.stats.evidence import repeated_seeds
 from ablate.stats.onesample import Estimate
 from ablate.stats.planning import Noise, part_power, seeds_for
 from ablate.stats.power import sd_upper_limit
+from ablate.stats.retention import in_words, retained
 from ablate.stats.tested import PartResult, Tested
 
 ALSO_SUPERIOR = "also superior"
 LOWER_WITHIN = "lower, but within the margin"
 SIZE_NEGLIGIBLE = "size negligible"
+PLAIN_ONLY = "the plain score reaches the share, the gain over the majority baseline does not"
 SCREENING = "screening: fewer than 5 seeds"
 SIGN_FLIP = "the sign-flip test disagrees"
 REPEATED = "two seeds have equal scores in every arm"
@@ -37,11 +39,13 @@ def flags_of(tested: Tested, setting: Setting, *, weakest: PartResult, p_sign_fl
     claim, supported = tested.claim, setting.word == "supported"
     non_inferior = supported and claim.kind == "non_inferiority"
     small = claim.kind == "superiority" and claim.margin is not None and weakest.interval[1] < claim.margin
+    shares = retained(claim, tested.parts[0], tested.evidence)
     disagrees = p_sign_flip is not None and (p_sign_flip <= setting.alpha) != (weakest.p <= setting.alpha)
     flags = {
         ALSO_SUPERIOR: non_inferior and weakest.interval_simultaneous[0] > 0.0,
         LOWER_WITHIN: non_inferior and weakest.interval[1] < 0.0,
         SIZE_NEGLIGIBLE: supported and small,
+        PLAIN_ONLY: shares is not None and shares.gain is not None and shares.gain < shares.wanted <= shares.plain,
         SCREENING: tested.num_seeds < _CONFIRMING_SEEDS and not _planned(tested, setting),
         SIGN_FLIP: disagrees,
         REPEATED: repeated_seeds(tested.arms, tested.evidence.scores) is not None,
@@ -65,16 +69,27 @@ def needed_n_of(tested: Tested, setting: Setting) -> int | None:
 def reason_of(tested: Tested, setting: Setting, *, weakest: PartResult, needed_n: int | None) -> str:
     """Why the verdict is what it is, as one sentence with the numbers that decide."""
     low, high = weakest.interval
-    what = f"the {1 - 2 * setting.alpha:.0%} interval of {weakest.name} is {low:.4g} to {high:.4g}"
+    what = f"the {1 - 2 * setting.alpha:.0%} interval of {weakest.name}{_of_gains(tested)} is {low:.4g} to {high:.4g}"
     if setting.word == "supported":
         also = ", and no other part is weaker" if len(tested.parts) > 1 else ""
-        return f"{what}, {_region(weakest)}{also} ({_p('supported', tested, setting)})"
+        return f"{what}, {_region(weakest)}{also} ({_p('supported', tested, setting)}){_kept(tested)}"
     if setting.word == "contradicted":
-        return f"{what}, where it would have to be {_region(weakest)} ({_p('contradicted', tested, setting)})"
+        p = _p("contradicted", tested, setting)
+        return f"{what}, where it would have to be {_region(weakest)} ({p}){_kept(tested)}"
     if setting.word == "negligible":
         return f"{what}, within the margin {tested.claim.margin:g} of 0 ({_p('negligible', tested, setting)})"
     settled = f"{what}, which does not settle whether it is {_region(weakest)} ({_p('supported', tested, setting)})"
-    return f"{settled}{_alone(tested, setting)}; {_need(tested, needed_n)}"
+    return f"{settled}{_alone(tested, setting)}; {_need(tested, needed_n)}{_kept(tested)}"
+
+
+def _of_gains(tested: Tested) -> str:
+    gains = tested.claim.kind == "retention" and tested.evidence.baseline is not None
+    return ", of gains over the majority baseline," if gains else ""
+
+
+def _kept(tested: Tested) -> str:
+    shares = retained(tested.claim, tested.parts[0], tested.evidence)
+    return "" if shares is None else f"; {in_words(shares)}"
 
 
 def _region(result: PartResult) -> str:

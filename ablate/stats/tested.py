@@ -10,12 +10,16 @@ from ablate.stats.contrasts import evaluate
 from ablate.stats.decisions import PValues, p_values
 from ablate.stats.evidence import Evidence, estimate_contrast, problem_of
 from ablate.stats.onesample import Estimate, interval, p_inside, p_outside
+from ablate.stats.retention import over_baseline
 from ablate.stats.signflip import MIN_SEEDS, sign_flip_p
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """A claim's test; without p-values, and with the problem in words, where nothing could be tested."""
+    """A claim's test; without p-values, and with the problem in words, where nothing could be tested.
+
+    evidence: for retention over a known baseline the gains over it.
+    """
 
     claim: Claim
     evidence: Evidence
@@ -71,7 +75,7 @@ class PartResult:
 
 def run_test(claim: Claim, evidence: Evidence) -> Tested:
     """Test a claim. Raises UserError for a claim that no evidence could test."""
-    parts = parts_of(claim)
+    parts, evidence = parts_of(claim), over_baseline(claim, evidence)
     problem = problem_of(claim, parts, evidence)
     if problem is not None or not parts:
         return Tested(claim=claim, evidence=evidence, parts=parts, problem=problem)

@@ -13,6 +13,7 @@ from ablate.stats.evidence import Evidence
 from ablate.stats.multiplicity import holm, simultaneous_level
 from ablate.stats.planning import detectable
 from ablate.stats.remarks import Setting, flags_of, needed_n_of, reason_of
+from ablate.stats.retention import Retained, no_gain_problem, retained
 from ablate.stats.tested import PartResult, Tested, part_result, run_test, sign_flip_of
 
 
@@ -27,6 +28,7 @@ class Verdict:
     mde: the distance beyond the threshold found with power 0.8 at the observed spread and Holm's first step, as in
     `planning.Plan`.
     needed_n: of an inconclusive claim, as `remarks.needed_n_of`.
+    retained: what a retention claim's arm keeps, of the gain over the majority baseline and of the plain score.
     """
 
     claim: str
@@ -51,6 +53,7 @@ class Verdict:
     mde: float | None = None
     needed_n: int | None = None
     parts: tuple[PartResult, ...] = ()
+    retained: Retained | None = None
 
 
 def judge_claim(claim: Claim, evidence: Evidence, *, alpha: float = 0.05) -> Verdict:
@@ -103,13 +106,19 @@ def _verdict(tested: Tested, adjusted: PValues | None, *, alpha: float, family_s
     if tested.p is None or adjusted is None:
         return _without_test(tested, alpha=alpha, family_size=family_size)
     found = decide(adjusted, alpha=alpha)
-    if needs_control(tested.claim, found):
-        insensitive = assay_problem(tested.claim, tested.parts[0], tested.evidence, alpha=alpha)
-    else:
-        insensitive = None
-    word: Word = found if insensitive is None else "not testable"
+    unfounded = _unfounded(tested, found, alpha=alpha)
+    word: Word = found if unfounded is None else "not testable"
     setting = Setting(alpha=alpha, family_size=family_size, adjusted=adjusted, word=word)
-    return _with_test(tested, tested.p, setting, insensitive=insensitive)
+    return _with_test(tested, tested.p, setting, unfounded=unfounded)
+
+
+def _unfounded(tested: Tested, found: Word, *, alpha: float) -> str | None:
+    """Why a finding is none after all: a share of no gain, or runs that could not have found a loss."""
+    claim, part, evidence = tested.claim, tested.parts[0], tested.evidence
+    problem = no_gain_problem(claim, part, evidence, alpha=alpha) if found in ("supported", "contradicted") else None
+    if problem is None and needs_control(claim, found):
+        problem = assay_problem(claim, part, evidence, alpha=alpha)
+    return problem
 
 
 def _without_test(tested: Tested, *, alpha: float, family_size: int) -> Verdict:
@@ -130,7 +139,7 @@ def _without_test(tested: Tested, *, alpha: float, family_size: int) -> Verdict:
     )
 
 
-def _with_test(tested: Tested, p: PValues, setting: Setting, *, insensitive: str | None) -> Verdict:
+def _with_test(tested: Tested, p: PValues, setting: Setting, *, unfounded: str | None) -> Verdict:
     alpha, family_size, adjusted = setting.alpha, setting.family_size, setting.adjusted
     levels = {"level": 1 - 2 * alpha, "simultaneous": simultaneous_level(alpha=alpha, num_claims=family_size)}
     results = tuple(part_result(part, estimate, **levels) for part, estimate in tested.pairs)
@@ -141,7 +150,7 @@ def _with_test(tested: Tested, p: PValues, setting: Setting, *, insensitive: str
         claim=tested.claim.id,
         kind=tested.claim.kind,
         verdict=setting.word,
-        reason=insensitive or reason_of(tested, setting, weakest=weakest, needed_n=needed_n),
+        reason=unfounded or reason_of(tested, setting, weakest=weakest, needed_n=needed_n),
         n=tested.num_seeds,
         method=tested.method,
         alpha=alpha,
@@ -160,4 +169,5 @@ def _with_test(tested: Tested, p: PValues, setting: Setting, *, insensitive: str
         mde=detectable(tested.claim, spreads, alpha=alpha / family_size),
         needed_n=needed_n,
         parts=results,
+        retained=retained(tested.claim, tested.parts[0], tested.evidence),
     )

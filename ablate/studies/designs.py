@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.config.naming import JOIN
 from ablate.errors import UserError
 
 KINDS = ("leave_one_out", "add_one_in", "factorial")
@@ -53,7 +54,7 @@ def read_design(plain: Any) -> Design | None:
 
 def combined(switches: Sequence[str], base: str) -> str:
     """The name of the arm with these switches on."""
-    return "__".join(switches) or base
+    return JOIN.join(switches) or base
 
 
 def arms_of(design: Design) -> tuple[str, ...]:

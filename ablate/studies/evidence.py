@@ -1,7 +1,7 @@
 """From runs to the arrays that the statistics take: pairs of seeds, larger is better, and what was left out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,9 +10,11 @@ from ablate.stats.evidence import Evidence
 from ablate.studies.claims import StudyClaim
 from ablate.studies.exact import Recipes, run_check
 from ablate.studies.examples import example_scores
+from ablate.studies.foreign import Examples, aligned
 from ablate.studies.gate import refusal
-from ablate.studies.metrics import example_task
+from ablate.studies.metrics import example_task, majority_of
 from ablate.studies.study import Study
+from ablate.studies.teaching import untaught
 
 Table = Mapping[tuple[str, int], Run]  # one variant's runs by arm and seed
 
@@ -27,11 +29,13 @@ class Gathered:
 
 
 def gather(
-    claim: StudyClaim, study: Study, table: Table, *, seeds: Sequence[int], recipes: Recipes, foreign: bool = False
-) -> Gathered:
+    claim: StudyClaim, study: Study, table: Table, *, seeds: Sequence[int], recipes: Recipes,
+    foreign: bool = False, examples: Examples | None = None,
+) -> Gathered:  # fmt: skip
     """The evidence on one claim at the study's seeds (or a look's).
 
-    foreign: results without run directories, so nothing is known of recipes, nor of what was planned.
+    foreign: results without run directories, so nothing is known of recipes, nor of what was planned. examples: their
+    values per test example, where there are any.
     """
     if claim.kind == "exact":
         return _exact(claim, recipes)
@@ -39,14 +43,37 @@ def gather(
     finished = {arm: [r for s in seeds if (r := table.get((arm, s))) and r.state == "done"] for arm in arms}
     refused = _without_metric(claim, finished)
     if not foreign:
-        refused = _missing(claim, table, seeds) or refusal(claim, finished, control=study.control) or refused
+        refused = (
+            _missing(claim, table, seeds)
+            or refusal(claim, finished, control=study.control)
+            or refused
+            or untaught(claim, study, table, seeds=seeds, alpha=study.alpha)
+        )
     if refused is not None:
         return Gathered(evidence=Evidence(refused=refused), seeds=())
     paired, notes = _paired(claim, table, seeds)
-    scores = _scores(claim, claim.arms, table, paired)
-    control, note = _control(claim, study, table, paired, crossed=any(s.ndim > 1 for s in scores.values()))
-    evidence = Evidence(scores=scores, control=control)
-    return Gathered(evidence=evidence, seeds=paired, notes=(*notes, *([note] if note else [])))
+    source = _Source(claim, table, paired, examples or {})
+    scores = source.scores(claim.arms)
+    control, note = _control(source, study, crossed=any(s.ndim > 1 for s in scores.values()))
+    evidence, remark = _over_majority(claim, Evidence(scores=scores, control=control), finished)
+    said = (text for text in (source.remark(crossed=any(s.ndim > 1 for s in scores.values())), note, remark) if text)
+    return Gathered(evidence=evidence, seeds=paired, notes=(*notes, *said))
+
+
+def _over_majority(
+    claim: StudyClaim, evidence: Evidence, runs: Mapping[str, Sequence[Run]]
+) -> tuple[Evidence, str | None]:
+    """For retention the evidence with the metric's majority baseline, or a note that there is none."""
+    if claim.kind != "retention":
+        return evidence, None
+    name = majority_of(claim.metric)
+    values = [run.metrics[name] for of_arm in runs.values() for run in of_arm if name in run.metrics]
+    if not values:
+        return evidence, f"{name} is not known, so retention is of the plain score, not of the gain over the majority"
+    if max(values) - min(values) > 1e-9:
+        refused = f"{name} is {min(values):.4g} in some runs and {max(values):.4g} in others: other test examples"
+        return replace(evidence, refused=refused), None
+    return replace(evidence, baseline=values[0]), None
 
 
 def _arms(claim: StudyClaim, study: Study) -> tuple[str, ...]:
@@ -104,34 +131,62 @@ def _paired(claim: StudyClaim, table: Table, seeds: Sequence[int]) -> tuple[tupl
 def _reason(claim: StudyClaim, arm: str, run: Run | None) -> str | None:
     if run is None:
         return f"there is no {arm}"
-    if run.state == "diverged":
-        return f"{arm} diverged: {run.problem}"
+    if run.state in ("diverged", "failed", "running"):
+        return f"{arm} {'is running' if run.state == 'running' else run.state}: {run.problem}"
     return None if claim.metric in run.metrics else f"{arm} has no {claim.metric}"
 
 
-def _scores(claim: StudyClaim, arms: Sequence[str], table: Table, seeds: Sequence[int]) -> dict[str, np.ndarray]:
-    """Per arm `(num_seeds,)`, or `(num_seeds, num_examples)` where the metric's predictions are there for every run."""
-    if (asked := example_task(claim.metric)) and claim.kind != "speed" and len(seeds) > 1:
-        runs = [[table[arm, seed].directory for seed in seeds] for arm in arms]
-        found = example_scores(runs, task=asked[0], score=asked[1])
-        if found is not None:
-            return dict(zip(arms, found, strict=True))
-    sign = 1.0 if claim.higher_is_better or claim.kind == "speed" else -1.0
-    return {
-        arm: sign * np.array([table[arm, seed].metrics[claim.metric] for seed in seeds], dtype=np.float64)
-        for arm in arms
-    }
+@dataclass(frozen=True)
+class _Source:
+    """Where the scores of a claim's pairs come from: metrics, predictions beside them, or others' example values."""
+
+    claim: StudyClaim
+    table: Table
+    seeds: tuple[int, ...]
+    examples: Examples
+
+    def scores(self, arms: Sequence[str], *, examples: bool = True) -> dict[str, np.ndarray]:
+        """Per arm `(num_seeds,)`, or `(num_seeds, num_examples)` where every run has a value for each example.
+
+        examples: whether to look for them.
+        """
+        claim, seeds = self.claim, self.seeds
+        sign = 1.0 if claim.higher_is_better or claim.kind == "speed" else -1.0
+        crossed = self._crossed(arms) if examples and claim.kind != "speed" and len(seeds) > 1 else None
+        if crossed is not None:
+            return dict(zip(arms, crossed, strict=True))
+        return {
+            arm: sign * np.array([self.table[arm, seed].metrics[claim.metric] for seed in seeds], dtype=np.float64)
+            for arm in arms
+        }
+
+    def _crossed(self, arms: Sequence[str]) -> list[np.ndarray] | None:
+        metric, like = self.claim.metric, (self.claim.arms[0], self.seeds[0])
+        if self.examples:
+            sign = 1.0 if self.claim.higher_is_better else -1.0
+            found = [aligned(self.examples, metric, [(arm, s) for s in self.seeds], like=like) for arm in arms]
+            return None if any(one is None for one in found) else [sign * one for one in found if one is not None]
+        asked = example_task(metric)
+        if asked is None:
+            return None
+        runs = [[self.table[arm, seed].directory for seed in self.seeds] for arm in arms]
+        return example_scores(runs, task=asked[0], score=asked[1])
+
+    def remark(self, *, crossed: bool) -> str | None:
+        """What a reader should know where example values were given and could not be used."""
+        if crossed or len(self.seeds) < 2 or not any(metric == self.claim.metric for metric, *_ in self.examples):
+            return None
+        return "the runs have values of different examples, so seeds alone are tested, on this test set"
 
 
-def _control(
-    claim: StudyClaim, study: Study, table: Table, seeds: Sequence[int], *, crossed: bool
-) -> tuple[np.ndarray | None, str | None]:
+def _control(source: _Source, study: Study, *, crossed: bool) -> tuple[np.ndarray | None, str | None]:
     """The control's scores at the claim's seeds; without any of them there is no control."""
     if study.control is None:
         return None, None
-    runs = [table.get((study.control, seed)) for seed in seeds]
-    lacking = [seed for seed, run in zip(seeds, runs, strict=True) if run is None or claim.metric not in run.metrics]
+    metric = source.claim.metric
+    runs = [source.table.get((study.control, seed)) for seed in source.seeds]
+    lacking = [s for s, run in zip(source.seeds, runs, strict=True) if run is None or metric not in run.metrics]
     if lacking:
-        return None, f"the control {study.control} has no {claim.metric} for seed {', '.join(map(str, lacking))}"
-    scores = _scores(claim, (study.control,), table, seeds)[study.control]
+        return None, f"the control {study.control} has no {metric} for seed {', '.join(map(str, lacking))}"
+    scores = source.scores((study.control,), examples=crossed)[study.control]
     return (scores, None) if (scores.ndim > 1) == crossed else (None, "the control has no predictions per example")

@@ -44,8 +44,22 @@ def kl_is_cross_entropy(arms: Sequence[str], recipes: Recipes) -> Outcome:
     return gap < 1e-12, f"the largest gap over 1,000 rows of logits is {gap:.1g} nats"
 
 
+def distilbert_is_forty_percent_smaller(arms: Sequence[str], recipes: Recipes) -> Outcome:
+    """Whether DistilBERT's shape has at most 60 % of the parameters of BERT-base's, counted from transformers' own."""
+    del arms, recipes
+    import torch
+    from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
+
+    from ablate.models.cost import count_parameters
+
+    with torch.device("meta"):
+        large, small = (count_parameters(m)[0] for m in (BertModel(BertConfig()), DistilBertModel(DistilBertConfig())))
+    share = 1 - small / large
+    return share >= 0.4, f"{small / 1e6:.1f} M parameters against {large / 1e6:.1f} M are {share:.1%} fewer"
+
+
 CHECKS: dict[str, Callable[[Sequence[str], Recipes], Outcome]] = {
-    check.__name__: check for check in (same_encoder, kl_is_cross_entropy)
+    check.__name__: check for check in (same_encoder, kl_is_cross_entropy, distilbert_is_forty_percent_smaller)
 }
 
 

@@ -24,9 +24,10 @@ class Factor:
     keys: tuple[str, ...]
     derived: tuple[str, ...]
 
-    def covers(self, key: str) -> bool:
-        """Whether a dotted key belongs to this factor."""
-        return any(key == own or key.startswith(f"{own}.") for own in (*self.keys, *self.derived))
+    def covers(self, key: str) -> int:
+        """How narrowly a dotted key belongs to this factor: the length of what it begins with; 0 where it does not."""
+        own = (*self.keys, *self.derived)
+        return max((len(one) for one in own if key == one or key.startswith(f"{one}.")), default=0)
 
 
 @cache
@@ -55,16 +56,24 @@ def check_factors(names: Collection[str]) -> None:
 def confounds(
     old: Mapping[str, Any], new: Mapping[str, Any], *, allowed: Collection[str]
 ) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys that differ between two recipes outside the allowed factors, with both values."""
-    kinds = [factors()[name] for name in allowed]
+    """Dotted keys that differ between two recipes outside the allowed factors, with both values.
+
+    A wide factor does not allow what a narrower one covers: `optimizer` no other batch, `data` no other fraction.
+    """
     changed = difference(dict(old), dict(new))
-    return {key: values for key, values in changed.items() if not any(kind.covers(key) for kind in kinds)}
+    return {key: values for key, values in changed.items() if not set(factors_of(key)) & set(allowed)}
 
 
 def factor_of(key: str) -> str:
-    """The factor that covers a key most narrowly; the key's group where none does."""
-    covering = [f for f in factors().values() if f.covers(key)]
-    narrowest = max(
-        covering, key=lambda f: max(len(own) for own in (*f.keys, *f.derived) if key.startswith(own)), default=None
-    )
-    return narrowest.name if narrowest else key.split(".")[0]
+    """The factor that covers a key most narrowly, the first of several; the key's group where none does."""
+    return next(iter(factors_of(key)), key.split(".")[0])
+
+
+def factors_of(key: str) -> tuple[str, ...]:
+    """The factors that cover a key most narrowly: `optim.lr` is the learning rate's, not the optimizer's.
+
+    Several where a key follows from each of them.
+    """
+    covering = {name: narrow for name, factor in factors().items() if (narrow := factor.covers(key))}
+    narrowest = max(covering.values(), default=0)
+    return tuple(name for name, narrow in covering.items() if narrow == narrowest)

@@ -11,8 +11,14 @@ from ablate.runs.collect import Run
 from ablate.studies.claims import StudyClaim
 from ablate.studies.confounds import confound_sentence, confounded, listed_keys
 
-AUDITED = {"tokens": "train/tokens", "updates": "train/updates", "flops": "train/flops", "seconds": "train/seconds"}
-_TOLERANCE = {"tokens": 0.01, "updates": 0.0, "flops": 0.03, "seconds": 0.1}
+AUDITED = {
+    "tokens": "train/tokens",
+    "bytes": "train/epochs",
+    "updates": "train/updates",
+    "flops": "train/flops",
+    "seconds": "train/seconds",
+}
+_TOLERANCE = {"tokens": 0.01, "bytes": 0.01, "updates": 0.0, "flops": 0.03, "seconds": 0.1}
 _NOT_EVALUATED = ("train/", "params", "flops_per_token")
 _TIMED = ("train/seconds", "train/tokens_per_s", "latency_ms")
 
@@ -32,6 +38,11 @@ def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> st
     )  # fmt: skip
     found = [reason for reason in reasons if reason]
     return "; ".join(found) or None
+
+
+def is_of_learning(claim: StudyClaim) -> bool:
+    """Whether the claim is about what a model has learnt, and not about what it costs."""
+    return not claim.metric.startswith((*_NOT_EVALUATED, *_TIMED, "throughput"))
 
 
 def _wrong_seed(runs: Iterable[Run]) -> str | None:
@@ -94,19 +105,36 @@ def _budgets(claim: StudyClaim, runs: ByArm) -> str | None:
         by_seed.setdefault(run.seed, []).append(run)
     for seed, together in by_seed.items():
         match = together[0].identity.get("budget", {}).get("match", "tokens")
-        used = {run.arm: run.metrics[AUDITED[match]] for run in together if AUDITED[match] in run.metrics}
+        used = {run.arm: _spent(match, run) for run in together if AUDITED[match] in run.metrics}
         if used and max(used.values()) - min(used.values()) > _slack(match, together, max(used.values())):
-            listed = ", ".join(f"{arm} {amount:,.0f}" for arm, amount in used.items())
+            listed = ", ".join(f"{arm} {_amount(match, amount)}" for arm, amount in used.items())
             return f"the budgets are not matched in {match} (seed {seed}): {listed}"
     return None
 
 
+def _spent(match: str, run: Run) -> float:
+    """In the unit that is audited; for bytes in passes over all of the text, which is the same for every tokenizer."""
+    spent = run.metrics[AUDITED[match]]
+    return spent * run.identity.get("data", {}).get("fraction", 1.0) if match == "bytes" else spent
+
+
+def _amount(match: str, spent: float) -> str:
+    return f"{spent:.4g} passes over the text" if match == "bytes" else f"{spent:,.0f}"
+
+
 def _slack(match: str, runs: Sequence[Run], largest: float) -> float:
+    """A share of what was used; where updates are of so many tokens, at least two of them."""
     slack = _TOLERANCE[match] * largest
-    if match != "tokens":
+    if match not in ("tokens", "bytes"):
         return slack
-    updates = [run.identity.get("optim", {}).get("batch_tokens", 0) for run in runs]
-    return max(slack, 2.0 * max(updates, default=0))
+    return max(slack, *(2.0 * _of_an_update(match, run) for run in runs))
+
+
+def _of_an_update(match: str, run: Run) -> float:
+    tokens = float(run.identity.get("optim", {}).get("batch_tokens", 0))
+    if match == "tokens" or not run.metrics.get("train/tokens"):
+        return tokens if match == "tokens" else 0.0
+    return tokens * _spent(match, run) / run.metrics["train/tokens"] if AUDITED[match] in run.metrics else 0.0
 
 
 def _hardware(claim: StudyClaim, runs: Sequence[Run]) -> str | None:

@@ -15,11 +15,11 @@ from ablate.studies.audit import ArmAudit, audit
 from ablate.studies.claims import StudyClaim
 from ablate.studies.evidence import Gathered, Table, gather
 from ablate.studies.exact import Recipes
+from ablate.studies.families import OF_LADDER, judged_runs, main_variant, runs_of, strays
+from ablate.studies.foreign import Examples
 from ablate.studies.papers import Figure, published
 from ablate.studies.registration import Standing, read_entries, standing
 from ablate.studies.study import Study
-
-LADDER = "optim.lr_ladder-"  # how the variants of a robustness ladder are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,8 @@ class JudgedClaim:
     """A claim with its verdict. notes: what was left out and what to beware of, as sentences.
 
     registered: whether it was fixed before its first run finished; None where nothing says. stable: at how many
-    other learning rates the verdict is the same, and of how many; None without a ladder.
+    other learning rates the verdict is the same, and of how many; None without a ladder. family: the included study
+    whose claim it is, over whose claims p is adjusted; None where the study includes none.
     """
 
     claim: StudyClaim
@@ -37,11 +38,15 @@ class JudgedClaim:
     notes: tuple[str, ...] = ()
     published: tuple[Figure, ...] = ()
     stable: tuple[int, int] | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A study's verdicts at one look, and what its arms used. notes: about the study as a whole."""
+    """A study's verdicts at one look, and what its arms used. notes: about the study as a whole.
+
+    families: of a study that includes others, the judgement of each; alpha is then the largest of theirs.
+    """
 
     study: Study
     variant: str
@@ -50,6 +55,7 @@ class Judgement:
     claims: tuple[JudgedClaim, ...]
     arms: tuple[ArmAudit, ...]
     notes: tuple[str, ...] = ()
+    families: tuple["Judgement", ...] = ()
 
 
 def judge_folder(folder: Path, study: Study, *, recipes: Recipes) -> Judgement:
@@ -63,25 +69,44 @@ def judge_folder(folder: Path, study: Study, *, recipes: Recipes) -> Judgement:
 
 def judge(
     study: Study, runs: Sequence[Run], *, recipes: Recipes, entries: list[dict[str, Any]] | None = None,
-    foreign: bool = False,
+    foreign: bool = False, examples: Examples | None = None,
 ) -> Judgement:  # fmt: skip
     """Verdicts on every claim. Recipes are needed by exact claims only; `entries` are those of study.json.
 
-    foreign: results of others, about whose recipes and registration nothing is known.
+    foreign: results of others, about whose recipes and registration nothing is known. examples: their values per test
+    example, where there are any.
     """
-    variants = sorted({run.variant for run in runs})
-    main = "" if "" in variants or not variants else variants[0]
-    used = [run for run in runs if run.variant == main]
+    if study.families:
+        return _together(study, runs, recipes=recipes, entries=entries, foreign=foreign, examples=examples)
+    variants, main = sorted({run.variant for run in runs}), main_variant(runs)
+    used = judged_runs(study, runs)
     stands = {claim.id: _standing(claim, study, used, entries or [], foreign=foreign) for claim in study.claims}
-    judged, seeds, alpha = _judge_variant(study, runs, main, recipes=recipes, foreign=foreign, stands=stands)
-    ladder = [v for v in variants if v.startswith(LADDER) and v != main]
-    others = [_judge_variant(study, runs, v, recipes=recipes, foreign=foreign)[0] for v in ladder]
+    given: dict[str, Any] = {"recipes": recipes, "foreign": foreign, "examples": examples}
+    judged, seeds, alpha = _judge_variant(study, runs, main, stands=stands, **given)
+    ladder = [v for v in variants if v.startswith(OF_LADDER) and v != main]
+    others = [_judge_variant(study, runs, v, **given)[0] for v in ladder]
     claims = [_dressed(claim, gathered, verdict, stands[claim.id]) for claim, gathered, verdict in judged]
     if others:
         claims = [replace(c, stable=_stable(i, c.verdict, others)) for i, c in enumerate(claims)]
     arms = audit(study.arms, [run for run in used if run.seed in seeds])
     notes = _notes(study, used, [v for v in variants if v != main and v not in ladder])
     return Judgement(study=study, variant=main, alpha=alpha, seeds=seeds, claims=tuple(claims), arms=arms, notes=notes)
+
+
+def _together(study: Study, runs: Sequence[Run], *, foreign: bool, **given: Any) -> Judgement:
+    """Each included study judged on its own runs as if it were alone, and their claims one after another."""
+    parts = tuple(
+        judge(part, runs_of(part, runs, foreign=foreign), foreign=foreign, **given) for part in study.families
+    )
+    seeds = max((part.seeds for part in parts), key=len)
+    used = [run for run in judged_runs(study, runs, foreign=foreign) if run.seed in seeds]
+    notes = [note for part in parts for note in part.notes]
+    return Judgement(
+        study=study, variant=parts[0].variant, alpha=max(part.alpha for part in parts), seeds=seeds,
+        claims=tuple(replace(one, family=part.study.name) for part in parts for one in part.claims),
+        arms=audit(study.arms, used), families=parts,
+        notes=tuple(dict.fromkeys([*notes, *strays(study, runs, foreign=foreign)])),
+    )  # fmt: skip
 
 
 def write_verdicts(path: Path, judgement: Judgement) -> None:
@@ -92,11 +117,15 @@ def write_verdicts(path: Path, judgement: Judgement) -> None:
 
 def as_plain(judgement: Judgement) -> dict[str, Any]:
     """The judgement as JSON has it; numbers that are not finite become null."""
+    families = [
+        {"study": one.study.name, "study_id": one.study.id, "alpha": one.alpha, "seeds": list(one.seeds)}
+        for one in judgement.families
+    ]  # fmt: skip
     plain = {
         "study": judgement.study.name, "study_id": judgement.study.id, "variant": judgement.variant,
         "alpha": judgement.alpha, "seeds": list(judgement.seeds), "notes": list(judgement.notes),
         "claims": [_claim_plain(one) for one in judgement.claims],
-        "arms": [asdict(arm) for arm in judgement.arms],
+        "arms": [asdict(arm) for arm in judgement.arms], **({"families": families} if families else {}),
     }  # fmt: skip
     return dict(_finite(json.loads(json.dumps(plain))))
 
@@ -106,11 +135,12 @@ _Judged = tuple[StudyClaim, Gathered, Verdict]
 
 def _judge_variant(
     study: Study, runs: Sequence[Run], variant: str, *, recipes: Recipes, foreign: bool,
-    stands: Mapping[str, Standing] | None = None,
+    examples: Examples | None, stands: Mapping[str, Standing] | None = None,
 ) -> tuple[list[_Judged], tuple[int, ...], float]:  # fmt: skip
     table: Table = {(run.arm, run.seed): run for run in runs if run.variant == variant}
     seeds, alpha = (tuple(sorted({s for _, s in table})), study.alpha) if foreign else look(study, table)
-    gathered = [gather(c, study, table, seeds=seeds, recipes=recipes, foreign=foreign) for c in study.claims]
+    given: dict[str, Any] = {"seeds": seeds, "recipes": recipes, "foreign": foreign, "examples": examples}
+    gathered = [gather(c, study, table, **given) for c in study.claims]
     evidence = {c.id: g.evidence for c, g in zip(study.claims, gathered, strict=True)}
     for name, stand in (stands or {}).items():
         if stand.refused is not None:
@@ -177,9 +207,10 @@ def _notes(study: Study, runs: Sequence[Run], unused: Sequence[str]) -> tuple[st
 
 def _claim_plain(one: JudgedClaim) -> dict[str, Any]:
     claim, verdict = one.claim, asdict(one.verdict)
+    family = {} if one.family is None else {"family": one.family}
     return {
-        "id": claim.id, "says": claim.says, "source": claim.source, "kind": claim.kind, "metric": claim.metric,
-        "contrast": claim.contrast, "margin": claim.margin, "threshold": claim.threshold,
+        "id": claim.id, **family, "says": claim.says, "source": claim.source, "kind": claim.kind,
+        "metric": claim.metric, "contrast": claim.contrast, "margin": claim.margin, "threshold": claim.threshold,
         "higher_is_better": claim.higher_is_better, "factors": list(claim.factors),
         **{key: value for key, value in verdict.items() if key not in ("claim", "kind")},
         "seeds": list(one.seeds), "registered": one.registered, "notes": list(one.notes), "stable": one.stable,

@@ -9,7 +9,7 @@ _FORMAT = r"[a-z0-9_]+"
 _TASK = r"[a-z][a-z0-9_-]*"
 _SCORE = r"(accuracy|f1|mcc|pearson|spearman|macro_f1|exact_match)"
 LOWER = (
-    r"val/mlm_loss",
+    r"(val|teacher)/mlm_loss",
     rf"val/{_FORMAT}/mlm_loss",
     r"val/perplexity",
     r"val/bits_per_char",
@@ -17,10 +17,10 @@ LOWER = (
     r"params_no_embeddings",
     r"flops_per_token",
     r"latency_ms(/.+)?",
-    r"train/(seconds|flops|tokens|peak_memory_mb)",
+    r"train/(seconds|flops|tokens|peak_memory_mb|teacher_flops|teacher_share)",
 )
 HIGHER = (
-    r"val/mlm_accuracy",
+    r"(val|teacher)/mlm_accuracy",
     r"val/nsp_accuracy",
     rf"(probe/)?{_TASK}/{_SCORE}(/median|/ft-[0-9]+)?",
     r"(probe/)?embedded/mean(_[a-z0-9_]+)?",
@@ -57,6 +57,11 @@ def example_task(metric: str) -> tuple[str, str] | None:
     """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses."""
     found = re.fullmatch(rf"({_TASK})/(accuracy|f1|mcc)", metric)
     return (found[1], found[2]) if found and found[1] not in ("embedded", "glue", "val", "train", "probe") else None
+
+
+def majority_of(metric: str) -> str:
+    """The name of the metric's majority baseline: one for the mean, the median and each seed of a fine-tuned score."""
+    return f"{re.sub(r'/(median|ft-[0-9]+)$', '', metric)}/majority"
 
 
 def _known(metric: str) -> bool | None:

@@ -10,6 +10,7 @@ from ablate.stats.contrasts import evaluate
 from ablate.stats.planning import Noise, Plan, plan_claim
 from ablate.stats.power import sd_upper_limit
 from ablate.studies.claims import StudyClaim
+from ablate.studies.families import judged_runs, runs_of
 from ablate.studies.study import Study
 
 FEWEST = 0.5  # power below which a claim is flagged
@@ -19,8 +20,11 @@ def outlooks(study: Study, noise: Mapping[str, float], pilots: Sequence[Run]) ->
     """A plan per claim; None for exact claims and where nothing is known of the noise.
 
     noise: sd of a per-seed difference by metric; pilots: runs of the claims' arms, whose own spread is used instead,
-    at the 80 % upper limit of the true one.
+    at the 80 % upper limit of the true one. A study that includes others has each claim planned in its own family.
     """
+    if study.families:
+        return [one for part in study.families for one in outlooks(part, noise, runs_of(part, pilots, foreign=True))]
+    pilots = judged_runs(study, pilots)
     tested = [claim for claim in study.claims if claim.kind != "exact"]
     plans: list[tuple[StudyClaim, Plan | None]] = []
     for claim in study.claims:

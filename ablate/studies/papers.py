@@ -8,6 +8,7 @@ from functools import cache
 from ablate.config.paths import conf_dir
 from ablate.errors import UserError
 
+LOST = "_delta"  # ends the name of a metric that says what a row without something loses
 KEYS = ("table", "row", "against", "metric", "dataset")
 
 
@@ -58,9 +59,9 @@ def published(reference: Mapping[str, str]) -> tuple[Figure, ...]:
 
 
 def _rows(reference: Mapping[str, str], name: str) -> list[dict[str, str]]:
-    table = [r for r in results() if _table_of(r) == reference["table"]]
+    table = [r for r in results() if table_of(r) == reference["table"]]
     if not table:
-        known = ", ".join(dict.fromkeys(_table_of(r) for r in results()))
+        known = ", ".join(dict.fromkeys(table_of(r) for r in results()))
         raise UserError(f"published.table={reference['table']}: unknown; tables: {known}")
     rows = [r for r in table if r["row"] == name and not r["metric"].startswith("setting_")]
     if not rows:
@@ -69,7 +70,7 @@ def _rows(reference: Mapping[str, str], name: str) -> list[dict[str, str]]:
     return [r for r in rows if all(r[key] == reference[key] for key in ("metric", "dataset") if key in reference)]
 
 
-def _table_of(row: Mapping[str, str]) -> str:
+def table_of(row: Mapping[str, str]) -> str:
     """`RoBERTa T2`: the paper's first word and the table; `RoBERTa-ICLR T2` for the earlier version."""
     name = row["paper"].split(" ")[0] + ("-ICLR" if "ICLR" in row["paper"] else "")
     return f"{name} {row['table']}"

@@ -106,7 +106,9 @@ def standing(
     now = decision(claim, study)
     same = [e for e in entries if e["claims"].get(claim.id) == now]
     if same and (first is None or _time(same[0]) <= first):
-        return Standing(True, note=_seeds_note(study, entries, first))
+        early = [e for e in entries if first is None or _time(e) <= first][-1]
+        notes = [note for note in (_seeds_note(study, early), _family_note(claim, study, early)) if note]
+        return Standing(True, note="; ".join(notes) or None)
     before = [e for e in entries if claim.id in e["claims"] and e["claims"][claim.id] != now]
     if before and first is not None:
         changed = difference(before[0]["claims"][claim.id], now)
@@ -134,18 +136,34 @@ def _entry(study: Study, asked: Asked) -> dict[str, Any]:
         "arms": list(study.arms),
         "seeds": list(study.seeds),
         "asked": {arm: list(seeds) for arm, seeds in asked.items()},
-        "claims": {claim.id: decision(claim, study) for claim in study.claims},
+        "claims": {claim.id: decision(claim, study.part_of(claim)) for claim in study.claims},
         "definition": dict(study.plain),
     }
 
 
-def _seeds_note(study: Study, entries: list[dict[str, Any]], first: datetime | None) -> str | None:
-    early = [e for e in entries if first is None or _time(e) <= first]
-    planned = set(early[-1]["seeds"]) if early else set()
-    added = [seed for seed in study.seeds if seed not in planned]
+def _seeds_note(study: Study, early: Mapping[str, Any]) -> str | None:
+    added = [seed for seed in study.seeds if seed not in early["seeds"]]
     if not added or study.looks:
         return None
     return f"seeds {', '.join(map(str, added))} were added after runs had finished, without a planned look"
+
+
+def _family_note(claim: StudyClaim, study: Study, early: Mapping[str, Any]) -> str | None:
+    """Claims that shared alpha with this one and do not now: its p is adjusted over fewer than was decided."""
+    gone = sorted(_sharing(early, claim.id) - {one.id for one in study.claims})
+    if not gone:
+        return None
+    return (
+        f"claims that shared its alpha when it was registered were dropped after runs had finished: {', '.join(gone)}"
+    )
+
+
+def _sharing(entry: Mapping[str, Any], name: str) -> set[str]:
+    """The claims of the registered family, which is an included study's where the study included some."""
+    tested = {claim for claim, decided in entry["claims"].items() if decided.get("kind") != "exact"}
+    included = (one["study"] for one in (entry.get("definition") or {}).get("include") or ())
+    families = [{str(claim["id"]) for claim in one.get("claims") or ()} for one in included]
+    return tested & next((family for family in families if name in family), tested)
 
 
 def _time(entry: Mapping[str, Any]) -> datetime:

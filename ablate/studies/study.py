@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ablate.config.science import digest
@@ -11,12 +11,12 @@ from ablate.studies.claims import StudyClaim, read_claim
 from ablate.studies.designs import Design, arms_of, claims_of, read_design
 from ablate.studies.reading import distinct, listed, member, number, only
 
-JOIN = "__"  # between the exps that an arm combines
 _ARM = re.compile(r"[a-z][a-z0-9_]*")
 STUDY_KEYS = (
     "name", "question", "baseline", "arms", "control", "seeds", "alpha", "looks", "claims", "design", "robustness",
     "scale", "data",
 )  # fmt: skip
+INCLUDING_KEYS = ("name", "question", "include", "seeds", "scale", "data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,10 @@ class Study:
     arms: names of exps, joined by two underscores where an arm combines several. control: the arm that must be worse,
     for assay sensitivity. looks: planned looks as `{seeds, alpha}`; the shares of alpha sum to at most the study's.
     robustness: multiples of every arm's learning rate at which the contrasts are run again.
+
+    families: the studies that this one includes. It has their arms and claims, shares their runs, and leaves each its
+    own control, alpha, looks and robustness; alpha is then the largest of theirs. overrides: what an included study
+    sets for its arms beside their exps.
     """
 
     name: str
@@ -38,22 +42,40 @@ class Study:
     control: str | None = None
     looks: tuple[Mapping[str, float], ...] = ()
     robustness: tuple[float, ...] = ()
+    families: tuple["Study", ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
     plain: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def parts(self) -> tuple["Study", ...]:
+        """What is judged with an alpha of its own: the included studies, or else this one."""
+        return self.families or (self,)
+
+    @property
+    def only_metric(self) -> str | None:
+        """The metric that all claims are about, if it is one."""
+        metrics = {claim.metric for claim in self.claims if claim.metric}
+        return metrics.pop() if len(metrics) == 1 else None
+
+    def part_of(self, claim: StudyClaim) -> "Study":
+        """The part whose claim it is."""
+        return next(part for part in self.parts if claim.id in {one.id for one in part.claims})
+
+    def overrides_of(self, arm: str) -> Mapping[str, str]:
+        """What is set for the arm beside its exps: by the study that brings it."""
+        return next((part.overrides for part in self.parts if arm in part.arms), {})
 
     @property
     def id(self) -> str:
         """Identifies the decisions of the study: 16 hex digits."""
+        if self.families:
+            return digest({part.name: [part.id, dict(part.overrides)] for part in self.families})
         return digest(
             {
                 "arms": sorted(self.arms), "seeds": list(self.seeds), "alpha": self.alpha, "control": self.control,
                 "looks": [dict(look) for look in self.looks], "claims": sorted(c.id_hash for c in self.claims),
             }
         )  # fmt: skip
-
-
-def exps_of(arm: str) -> list[str]:
-    """The exps that an arm combines."""
-    return arm.split(JOIN)
 
 
 def read_study(plain: Mapping[str, Any]) -> Study:
@@ -64,7 +86,7 @@ def read_study(plain: Mapping[str, Any]) -> Study:
     """
     name = str(plain.get("name", "unnamed"))
     try:
-        return _read(plain, name)
+        return _read_including(plain, name) if "include" in plain else _read(plain, name)
     except UserError as error:
         raise UserError(f"study {name}: {error}") from None
 
@@ -90,6 +112,66 @@ def _read(plain: Mapping[str, Any], name: str) -> Study:
         looks=_looks(plain.get("looks") or (), alpha),
         robustness=_ladder(plain.get("robustness") or ()), plain=dict(plain),
     )  # fmt: skip
+
+
+def _read_including(plain: Mapping[str, Any], name: str) -> Study:
+    for key in plain:
+        if key not in INCLUDING_KEYS:
+            raise UserError(f"{key}: a study with include takes it from those; keys: {', '.join(INCLUDING_KEYS)}")
+    entries = listed(plain["include"], "include")
+    families = tuple(_family(entry, name, plain.get("seeds")) for entry in entries)
+    if not families:
+        raise UserError("include: names no study")
+    distinct([family.name for family in families], "include")
+    _check_together(families)
+    return Study(
+        name=name, question=str(plain.get("question", "")), baseline=families[0].baseline,
+        arms=tuple(dict.fromkeys(arm for family in families for arm in family.arms)), seeds=families[0].seeds,
+        alpha=max(family.alpha for family in families),
+        claims=tuple(claim for family in families for claim in family.claims), families=families, plain=dict(plain),
+    )  # fmt: skip
+
+
+def _family(entry: Any, name: str, seeds: Any) -> Study:
+    """An included study, as `config.including` gives it: `{study: ..., overrides: {key: value}}`."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("study"), Mapping):
+        raise UserError(f"include: {entry!r} must be the name of a study in study/")
+    plain = entry["study"]
+    if plain.get("name") == name:
+        raise UserError(f"include={name}: is this study itself")
+    if "include" in plain:
+        raise UserError(f"include={plain.get('name')}: includes others itself; name those here")
+    study = read_study({**plain, "seeds": seeds} if seeds is not None else plain)
+    return replace(study, overrides={str(key): str(value) for key, value in (entry.get("overrides") or {}).items()})
+
+
+def _check_together(families: Sequence[Study]) -> None:
+    """Refuse studies that cannot share runs, or that say different things under one name."""
+    first = families[0]
+    for family in families[1:]:
+        if family.seeds != first.seeds:
+            raise UserError(
+                f"include: {first.name} has seeds {', '.join(map(str, first.seeds))} and {family.name} "
+                f"{', '.join(map(str, family.seeds))}; they share runs, so say seeds: in this study, for all of them"
+            )
+    of_claim: dict[str, str] = {}
+    of_arm: dict[str, Study] = {}
+    for family in families:
+        for claim in family.claims:
+            other = of_claim.setdefault(claim.id, family.name)
+            if other != family.name:
+                raise UserError(f"include: {other} and {family.name} both have a claim {claim.id}; ids must differ")
+        for arm in family.arms:
+            known = of_arm.setdefault(arm, family)
+            if known.overrides != family.overrides:
+                raise UserError(
+                    f"include: arm {arm} is one recipe in {known.name} ({_set(known)}) and another in {family.name} "
+                    f"({_set(family)})"
+                )
+
+
+def _set(family: Study) -> str:
+    return ", ".join(f"{key}={value}" for key, value in family.overrides.items()) or "nothing set beside its exps"
 
 
 def _arms(plain: Mapping[str, Any], design: Design | None) -> tuple[str, ...]:

@@ -20,9 +20,10 @@ def wide_console() -> Console:
 def render(judgement: Judgement) -> RenderableType:
     """Question, one row per claim, then a line per reason and note."""
     study = judgement.study
-    table = Table("claim", "metric", "estimate", "interval", "p (Holm)", "n", "verdict", title_justify="left")
+    family = ["family"] if judgement.families else []
+    table = Table(*family, "claim", "metric", "estimate", "interval", "p (Holm)", "n", "verdict", title_justify="left")
     for one in judgement.claims:
-        table.add_row(*_row(one))
+        table.add_row(*([one.family] if one.family else []), *_row(one))
     head = Text(f"{study.name}: {study.question}", style="bold")
     lines = [Text(line) for one in judgement.claims for line in _lines(one)]
     return Group(head, table, *lines, *(Text(f"note: {note}") for note in judgement.notes))

@@ -61,6 +61,8 @@ BAD = {
     "trainer.precision": ["fp16", 16],
     "trainer.accelerator": ["tpu"],
     "trainer.attention": ["flash"],
+    "trainer.dropout_bits": [8, "16"],
+    "trainer.keep_memory": [3],
     "trainer.accumulate": [0, 1.5],
     "trainer.log_every": [0],
     "trainer.threads": [0, "two", 1.5],
@@ -88,7 +90,7 @@ def test_options_are_listed_where_there_are_few(refused, key):
     options = {
         "trainer.precision": ["auto", "32-true", "bf16-mixed"],
         "trainer.accelerator": ["auto", "cpu", "gpu"],
-        "budget.match": ["tokens", "updates", "flops", "seconds"],
+        "budget.match": ["tokens", "bytes", "updates", "flops", "seconds"],
         "eval.formats": ["segment_pair", "sentence_pair", "full_sentences", "doc_sentences"],
     }[key]
     line = refused(**{key: ["nonsense"] if key == "eval.formats" else "nonsense"})

@@ -21,6 +21,7 @@ from ablate.config.naming import arm_name, data_name, safe, study_name
         (["masking=dynamic", "model=base"], "bert.masking-dynamic.model-base"),
         (["scale.tokens=5"], "bert.scale.tokens-5"),
         (["trainer.precision=32-true"], "bert.trainer.precision-32-true"),
+        (["trainer.dropout_bits=16"], "bert.trainer.dropout_bits-16"),
         (["replicate=1"], "bert.replicate-1"),
         (["masking.copies=null"], "bert.masking.copies-null"),
     ],

@@ -8,8 +8,9 @@ from omegaconf import OmegaConf, open_dict
 
 from ablate.config.compose import compose_one, without_hydra
 from ablate.config.science import LABELS, SCIENCE, difference, digest, evaluation_id, flatten, identity, recipe
+from ablate.training.precision import Numerics
 
-DATA = {"fingerprint": "f" * 16, "corpus": "c" * 16, "precision": "32-true"}
+DATA = {"fingerprint": "f" * 16, "corpus": "c" * 16, "numerics": Numerics("32-true", 16)}
 BASES = {
     "bert": [],
     "adamw": ["optim=adamw", "scale=paper"],
@@ -47,7 +48,7 @@ def leaves(cfg):
     """Every key of the recipe that the run id should notice."""
     for key, value in flatten({name: OmegaConf.to_container(cfg, resolve=True)[name] for name in SCIENCE}).items():
         is_label = key.split(".")[-1] in LABELS and key.split(".")[0] in ("model", "input", "budget", "optim")
-        known_by_content = key.startswith("data.") and key != "data.fraction"
+        known_by_content = key.startswith(("data.", "teacher.")) and key != "data.fraction"
         if not is_label and not known_by_content:
             yield key, value
 
@@ -72,10 +73,21 @@ def test_a_key_that_others_follow_from_changes_it(key):
     assert run_id(changed(cfg, key, OmegaConf.select(cfg, key) * 2)) != run_id(cfg)
 
 
-@pytest.mark.parametrize("what", DATA)
-def test_corpus_tokens_and_precision_change_it(what):
+def test_the_teacher_is_known_by_what_it_is():
     cfg = compose_one([])
-    assert run_id(cfg, **{what: "another"}) != run_id(cfg)
+    none, one = (digest(identity(cfg, **DATA, teacher=teacher)) for teacher in (None, {"run_id": "a" * 16}))
+    other = digest(identity(cfg, **DATA, teacher={"run_id": "b" * 16}))
+    assert len({none, one, other}) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"fingerprint": "another"}, {"corpus": "another"}, {"numerics": Numerics("bf16-mixed", 16)},
+     {"numerics": Numerics("32-true", 64)}],
+)  # fmt: skip
+def test_corpus_tokens_and_numerics_change_it(other):
+    cfg = compose_one([])
+    assert run_id(cfg, **other) != run_id(cfg)
 
 
 def test_the_seed_changes_it():

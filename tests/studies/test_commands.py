@@ -3,6 +3,7 @@
 import sys
 import time
 
+import pandas as pd
 import pytest
 from synthetic_runs import write_run
 
@@ -42,18 +43,31 @@ def test_help_is_quick_and_imports_no_torch(module, command):
         ("ablate.plan", ["+study=aa", "--noise", "x"], "--noise x: must be METRIC=SD"),
     ],
 )
-def test_mistakes_are_one_line(module, arguments, words, command):
-    done = command(*arguments, module=module)
+def test_mistakes_are_one_line(module, arguments, words, answer):
+    done = answer(*arguments, module=module)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_plan_without_a_rehearsal_counts_runs_and_power(command):
-    done = command("+study=aa", "scale=smoke", "--no-rehearsal", "--noise", "val/mlm_loss=1.0", module="ablate.plan")
+def test_a_plan_without_a_rehearsal_counts_runs_and_power(answer):
+    done = answer("+study=aa", "scale=smoke", "--no-rehearsal", "--noise", "val/mlm_loss=1.0", module="ablate.plan")
     assert done.returncode == 0, done.stderr
     assert "aa: 20 runs, 0 done, 20 to do" in done.stdout
     assert "power below one half" in done.stdout
+
+
+def test_a_plan_of_studies_together_counts_shared_runs_and_plans_each_family(answer):
+    included = "study.include=[budget,data]"
+    asked = ["+study=papers", included, "scale=smoke", "--no-rehearsal", "--noise", "val/mlm_loss=0.05"]
+    done = answer(*asked, module="ablate.plan")
+    assert done.returncode == 0, done.stderr
+    assert "papers: 35 runs, 0 done, 35 to do" in done.stdout  # 3 and 5 arms, of which one is in both
+    rows = [[cell.strip() for cell in line.split("│")[1:3]] for line in done.stdout.splitlines() if "│" in line]
+    assert [row for row in rows if all(row)] == [
+        ["budget", "longer_is_better"], ["budget", "doubling_helps"],
+        ["data", "more_data_is_better"], ["data", "repetition_hurts"],
+    ]  # fmt: skip
 
 
 def test_progress_counts_what_was_asked_for(tmp_path):
@@ -74,19 +88,40 @@ def test_progress_counts_what_was_asked_for(tmp_path):
 GOOD = {"val/mlm_loss": 6.15, "val/unigram_loss": 5.9, "val/bits_per_char": 3.05, "train/epochs": 20480 / 4.4e6}
 
 
-@pytest.mark.parametrize(
-    ("changes", "first", "stage"),
-    [
-        ({}, 6.9, None),
-        ({"val/mlm_loss": 5.0}, 6.9, "final loss"),
-        ({"val/unigram_loss": 7.0}, 6.9, "corpus"),
-        ({"train/epochs": 1.0}, 6.9, "corpus"),
-        ({}, 6.0, "first loss"),
-        ({}, 9.0, "tokenizer"),
-    ],
-)
-def test_verify_names_the_stage_that_departs(tmp_path, changes, first, stage):
+TASKS = {"probe/topic/accuracy": 0.26, "probe/topic/accuracy/bag_of_words": 0.466,
+         "probe/pair_match/accuracy/bag_of_words": 0.726}  # fmt: skip
+
+
+def checked_run(tmp_path, changes, first, chars=285):
     directory = write_run(tmp_path, "bert", 0, GOOD | changes)
     (directory / "metrics.csv").write_text(f"step,tokens,seconds,train/mlm_loss\n5,2560,1.0,{first}\n")
-    wrong = [check.stage for check in verify_run(read_run(directory), scale="smoke") if not check.holds]
+    (directory / "predictions").mkdir()
+    frame = pd.DataFrame({"document": ["a", "b"], "n_masked": [60, 40], "n_chars": [chars - 100, 100]})
+    frame.to_parquet(directory / "predictions" / "val_mlm.parquet")
+    return verify_run(read_run(directory), scale="smoke")
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "chars", "stage"),
+    [
+        ({}, 6.9, 285, None),
+        (TASKS, 6.9, 285, None),
+        ({"val/mlm_loss": 5.0}, 6.9, 285, "final loss"),
+        ({"val/unigram_loss": 7.0}, 6.9, 285, "corpus"),
+        ({"train/epochs": 1.0}, 6.9, 285, "corpus"),
+        ({}, 6.0, 285, "first loss"),
+        ({}, 9.0, 285, "tokenizer"),
+        ({}, 6.9, 400, "tokenizer"),
+        (TASKS | {"probe/topic/accuracy": 0.9}, 6.9, 285, "task"),
+        (TASKS | {"probe/topic/accuracy/bag_of_words": 0.9}, 6.9, 285, "task"),
+    ],
+)
+def test_verify_names_the_stage_that_departs(tmp_path, changes, first, chars, stage):
+    wrong = [check.stage for check in checked_run(tmp_path, changes, first, chars) if not check.holds]
     assert wrong[:1] == ([] if stage is None else [stage])
+
+
+def test_verify_names_the_earliest_of_several_stages(tmp_path):
+    everything = TASKS | {"val/unigram_loss": 7.0, "val/mlm_loss": 5.0, "probe/topic/accuracy": 0.9}
+    wrong = [check.stage for check in checked_run(tmp_path, everything, 9.0, 400) if not check.holds]
+    assert list(dict.fromkeys(wrong)) == ["corpus", "tokenizer", "first loss", "final loss", "task"]

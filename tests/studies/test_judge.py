@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from synthetic_runs import STARTED, edit, write_run
+from synthetic_runs import STARTED, edit, identity, write_run
 
 from ablate import api
 from ablate.errors import UserError
+from ablate.studies.factors import factors, factors_of
 from ablate.studies.judge import as_plain
 from ablate.studies.registration import register
 from ablate.studies.study import read_study
@@ -27,9 +28,10 @@ def study_of(claims=(CLAIM,), **more):
     return read_study(plain | more)
 
 
-def write_arm(folder, arm, level, *, noise=NOISE, changes=None, seeds=range(5), **more):
+def write_arm(folder, arm, level, *, noise=NOISE, changes=None, seeds=range(5), metrics=None, **more):
     for seed in seeds:
-        write_run(folder, arm, seed, {METRIC: level + float(noise[seed % 5])}, changes=changes, **more)
+        measured = {METRIC: level + float(noise[seed % 5]), **(metrics or {})}
+        write_run(folder, arm, seed, measured, changes=changes, **more)
 
 
 @pytest.fixture
@@ -69,28 +71,19 @@ def rewrite(folder, arm, level, **more):
     write_arm(folder, arm, level, noise=NOISE[::-1], **more)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "factor"),
-    [
-        ("data.fraction", 0.1, "data_fraction"),
-        ("data.fingerprint", "other", "data"),
-        ("tokenizer.corpus", "other", "tokenizer"),
-        ("tokenizer.vocab_size", 2048, "tokenizer"),
-        ("model.width", 256, "model"),
-        ("input.length", 64, "input"),
-        ("nsp", False, "nsp"),
-        ("loss.nsp", False, "nsp"),
-        ("init.std", 0.1, "initialisation"),
-        ("optim.lr", 0.01, "learning_rate"),
-        ("optim.betas", [0.9, 0.98], "optimizer"),
-        ("optim.batch_tokens", 1024, "batch"),
-        ("schedule.warmup", 0.5, "schedule"),
-        ("budget.amount", 99999, "budget"),
-        ("replicate", 1, "replicate"),
-        ("precision", "bf16-mixed", "precision"),
-        ("recipe_version", 2, "recipe_version"),
-    ],
-)
+KEYS = [(name, key) for name, factor in factors().items() for key in (*factor.keys, *factor.derived)]
+VALUES = [  # plausible ones, among them keys of no factor
+    ("data.fraction", 0.1, "data_fraction"), ("data.fingerprint", "other", "data"),
+    ("tokenizer.corpus", "other", "tokenizer"), ("tokenizer.vocab_size", 2048, "tokenizer"),
+    ("model.width", 256, "model"), ("input.length", 64, "input"), ("nsp", False, "nsp"), ("loss.nsp", False, "nsp"),
+    ("loss.alpha", 0.5, "loss"), ("init.std", 0.1, "initialisation"), ("optim.lr", 0.01, "learning_rate"),
+    ("optim.betas", [0.9, 0.98], "optimizer"), ("optim.batch_tokens", 1024, "batch"),
+    ("schedule.warmup", 0.5, "schedule"), ("budget.amount", 99999, "budget"), ("replicate", 1, "replicate"),
+    ("precision", "bf16-mixed", "precision"), ("recipe_version", 2, "recipe_version"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "factor"), VALUES)
 def test_every_planted_confound_is_refused_and_named(folder, key, value, factor):
     rewrite(folder, "dynamic", 3.5, changes={"masking.copies": None, key: value})
     one = verdict(folder).verdict
@@ -99,6 +92,37 @@ def test_every_planted_confound_is_refused_and_named(folder, key, value, factor)
     assert "confounded" in one.reason
     assert key in one.reason
     assert factor in one.reason
+
+
+@pytest.mark.parametrize(("factor", "key"), KEYS, ids=[f"{factor}: {key}" for factor, key in KEYS])
+def test_a_confound_in_any_key_of_any_factor_is_refused_and_named(tmp_path, factor, key):
+    """Whatever conf/factors.yaml lists, planted beside what the claim is about: masking, or else NSP."""
+    claimed, own = ("nsp", {"nsp": False}) if factor == "masking" else ("masking", {"masking.copies": None})
+    planted = f"{key}.planted" if isinstance(identity().get(key, {}), dict) and "." not in key else key
+    write_arm(tmp_path, "bert", 4.0)
+    good_teacher = {"teacher/mlm_loss": 3.0} if factor == "teacher" else None
+    write_arm(tmp_path, "dynamic", 3.5, noise=NOISE[::-1], changes={**own, planted: 77}, metrics=good_teacher)
+    clean = CLAIM | {"factors": [claimed]}
+    one = verdict(tmp_path, study_of([clean], control=None)).verdict
+    assert one.verdict == "not testable"
+    assert one.p is None
+    assert f"bert against dynamic: {planted} (77 -> " in one.reason
+    assert set(factors_of(planted)) & set(one.reason.partition("and differ in ")[2].partition(":")[0].split(", "))
+    allowed = clean | {"factors": [claimed, *factors_of(planted)]}
+    assert verdict(tmp_path, study_of([allowed], control=None)).verdict.verdict != "not testable"
+
+
+@pytest.mark.parametrize(
+    ("wide", "key", "narrow"),
+    [("optimizer", "optim.batch_tokens", "batch"), ("optimizer", "optim.lr", "learning_rate"),
+     ("data", "data.fraction", "data_fraction"), ("loss", "loss.nsp", "nsp")],
+)  # fmt: skip
+def test_a_wide_factor_does_not_allow_what_a_narrow_one_covers(tmp_path, wide, key, narrow):
+    write_arm(tmp_path, "bert", 4.0)
+    write_arm(tmp_path, "dynamic", 3.5, noise=NOISE[::-1], changes={f"{wide[:5]}.planted": 1, key: 0.5})
+    one = verdict(tmp_path, study_of([CLAIM | {"factors": [wide]}], control=None)).verdict
+    assert one.verdict == "not testable"
+    assert f"differ in {wide} only, and differ in {narrow}: " in one.reason
 
 
 def test_other_evaluations_are_refused_and_the_key_named(folder):
@@ -156,6 +180,79 @@ def test_corrupt_records_leave_the_claim_untested_in_words(folder, text, words):
     assert any("dynamic seed 2 is unreadable" in note for note in judged.notes)
 
 
+def _changed(**changes):
+    def damage(directory):
+        edit(directory / "result.json", **changes)
+
+    return damage
+
+
+def _metric(value):
+    def damage(directory):
+        metrics = json.loads((directory / "result.json").read_text())["metrics"]
+        edit(directory / "result.json", metrics=metrics | {METRIC: value})
+
+    return damage
+
+
+def _text(name, text):
+    def damage(directory):
+        path = directory / name
+        path.write_text(text if isinstance(text, str) else text(path.read_text()))
+
+    return damage
+
+
+def _folder(directory):
+    (directory / "result.json").unlink()
+    (directory / "result.json").mkdir()
+
+
+def _identity(value):
+    def damage(directory):
+        edit(directory / "provenance.json", identity=value)
+
+    return damage
+
+
+DAMAGE = {
+    "half-written": (_text("result.json", lambda text: text[: len(text) // 2]), "cannot be read"),
+    "of another tool": (_text("result.json", '{"eval_loss": 3.1, "epoch": 2}'), "not a run's record"),
+    "nested without end": (_text("result.json", "[" * 200_000), "cannot be read"),
+    "a folder": (_folder, "cannot be read"),
+    "an unknown status": (_changed(status="finished"), "status=finished: must be ok or diverged"),
+    "metrics as a list": (_changed(metrics=[1, 2]), "not a run's record"),
+    "no metrics": (_changed(metrics=None), "not a run's record"),
+    "a word for a number": (_metric("good"), "could not convert"),
+    "true for a number": (_metric(True), "is no number"),
+    "null for a number": (_metric(None), "not a run's record"),
+    "a number beyond floats": (_metric(10**400), "not a run's record"),
+    "nan": (_metric("nan"), "not a finite number"),
+    "infinity": (_metric("inf"), "not a finite number"),
+    "too large to subtract": (_metric(1.7e308), "too large to compute with"),
+    "of another arm": (_changed(arm="bert"), "is the record of bert, seed 2, which does not belong there"),
+    "of another seed": (_changed(seed=3), "is the record of dynamic, seed 3, which does not belong there"),
+    "of another run": (_changed(run_id="0" * 16), "is of run 0000000000000000, its provenance.json of"),
+    "without provenance": (lambda d: (d / "provenance.json").unlink(), "missing or corrupt"),
+    "half a provenance": (_text("provenance.json", lambda text: text[:200]), "missing or corrupt"),
+    "a changed recipe": (_identity(identity(**{"masking.copies": None}) | {"seed": 7}), "was changed: what it says"),
+    "no recipe": (_identity([]), "was changed: what it says"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_run_is_never_judged_and_always_said(folder, damage):
+    do, words = DAMAGE[damage]
+    do(folder / "dynamic" / "seed-2")
+    judged = api.judge(folder)
+    one = judged.claims[0].verdict
+    assert one.verdict == "not testable"
+    assert (one.p, one.estimate, one.interval) == (None, None, None)
+    assert words in one.reason, one.reason
+    assert "\n" not in one.reason
+    json.dumps(as_plain(judged), allow_nan=False)
+
+
 def test_missing_runs_are_no_early_look(folder):
     for path in (folder / "dynamic" / "seed-4").iterdir():
         path.unlink()
@@ -207,6 +304,20 @@ def test_claims_changed_after_the_runs_are_refused(folder):
     assert one.verdict.verdict == "not testable"
     assert "changed after its runs (margin: 0.05 -> 0.2)" in one.verdict.reason
     assert "changed after its runs (alpha: 0.05 -> 0.1)" in verdict(folder, study_of(alpha=0.1)).verdict.reason
+
+
+def test_claims_dropped_after_the_runs_are_said(folder):
+    """Holm over fewer claims is more lenient, so the family is part of what was decided."""
+    (folder / "study.json").unlink()
+    two = [CLAIM, CLAIM | {"id": "other", "contrast": "bert - dynamic"}]
+    register(folder, study_of(two), asked={})
+    assert verdict(folder, study_of(two)).notes == ()
+    alone = verdict(folder, study_of())
+    assert alone.verdict.verdict == "supported"
+    assert alone.registered is True
+    assert alone.notes == (
+        "claims that shared its alpha when it was registered were dropped after runs had finished: other",
+    )  # fmt: skip
 
 
 def test_claims_added_after_the_runs_are_said_to_be(folder):
@@ -362,3 +473,68 @@ def test_no_runs_at_all(tmp_path):
     assert "not started" in judged.claims[0].verdict.reason
     with pytest.raises(UserError, match="no such folder"):
         api.judge(tmp_path / "nowhere", study_of())
+
+
+RETENTION = {"id": "kept", "says": "the student keeps most of it", "kind": "retention",
+             "contrast": "dynamic - 0.5*bert", "metric": "sst2/accuracy", "factors": ["masking"]}  # fmt: skip
+
+
+def scored(folder, arm, level, *, majority=0.5, changes=None):
+    for seed in range(5):
+        known = {} if majority is None else {"sst2/accuracy/majority": majority}
+        write_run(
+            folder, arm, seed, {"sst2/accuracy": level + NOISE[(seed * (1 + len(arm))) % 5], **known}, changes=changes
+        )
+
+
+@pytest.mark.parametrize(("level", "word"), [(0.85, "supported"), (0.55, "contradicted")])
+def test_retention_is_of_the_gain_over_the_majority(tmp_path, level, word):
+    """0.55 is 61 % of 0.9, and an eighth of what 0.9 gains over 0.5."""
+    scored(tmp_path, "bert", 0.9)
+    scored(tmp_path, "dynamic", level, changes={"masking.copies": None})
+    scored(tmp_path, "quarter", 0.5, changes={"budget.amount": 5120})
+    judged = api.judge(tmp_path, study_of([RETENTION]))
+    one = judged.claims[0].verdict
+    assert one.verdict == word, one.reason
+    frame = api.load(tmp_path).groupby("arm")["sst2/accuracy"].mean()
+    assert one.retained.plain == pytest.approx(frame["dynamic"] / frame["bert"])
+    assert one.retained.gain == pytest.approx((frame["dynamic"] - 0.5) / (frame["bert"] - 0.5))
+    assert as_plain(judged)["claims"][0]["retained"]["wanted"] == 0.5
+
+
+def test_retention_without_or_with_two_baselines_is_said(tmp_path):
+    scored(tmp_path / "none", "bert", 0.9, majority=None)
+    scored(tmp_path / "none", "dynamic", 0.55, majority=None, changes={"masking.copies": None})
+    scored(tmp_path / "none", "quarter", 0.2, majority=None, changes={"budget.amount": 5120})
+    one = verdict(tmp_path / "none", study_of([RETENTION]))
+    assert one.verdict.verdict == "supported"
+    assert any("sst2/accuracy/majority is not known, so retention is of the plain score" in note for note in one.notes)
+    scored(tmp_path / "two", "bert", 0.9)
+    scored(tmp_path / "two", "dynamic", 0.85, majority=0.6, changes={"masking.copies": None})
+    two = verdict(tmp_path / "two", study_of([RETENTION])).verdict
+    assert two.verdict == "not testable"
+    assert "is 0.5 in some runs and 0.6 in others: other test examples" in two.reason
+
+
+ENCODINGS = CLAIM | {"id": "encodings", "factors": ["tokenizer"], "margin": None}
+BYTES = {"budget.match": "bytes", "budget.amount": 81920}
+
+
+def encoded(folder, arm, level, *, tokens, epochs, changes):
+    for seed in range(5):
+        used = {"train/tokens": tokens, "train/epochs": epochs, "train/updates": tokens // 512}
+        metrics = {METRIC: level + NOISE[(seed * len(arm)) % 5], **used}
+        write_run(folder, arm, seed, metrics, changes=BYTES | changes)
+
+
+@pytest.mark.parametrize(("epochs", "word"), [(0.30, "supported"), (0.34, "not testable")])
+def test_text_matched_in_bytes_is_audited_in_passes_not_in_tokens(tmp_path, epochs, word):
+    """Two updates of 512 of 20,480 tokens are 5 % of 0.3 passes: beyond that the arms have not read the same text."""
+    encoded(tmp_path, "bert", 4.0, tokens=20480.0, epochs=0.30, changes={})
+    other = {"tokenizer._target_": "ablate.data.tokenizers.ByteBPE", "tokenizer.corpus": "c1"}
+    encoded(tmp_path, "dynamic", 3.5, tokens=24576.0, epochs=epochs, changes=other)
+    one = verdict(tmp_path, study_of([ENCODINGS], control=None)).verdict
+    assert one.verdict == word, one.reason
+    if word == "not testable":
+        assert "not matched in bytes (seed 0): " in one.reason
+        assert "dynamic 0.34 passes over the text" in one.reason
