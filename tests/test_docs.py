@@ -106,3 +106,12 @@ def test_every_config_file_and_group_named_exists(page):
     for group, option in re.findall(r"`\+?([a-z]+)=([a-z_0-9]+)`", text):
         if group in GROUPS and option not in MADE_UP:
             assert (conf_dir() / group / f"{option}.yaml").exists(), f"{group}={option}"
+
+
+def test_the_results_in_the_readme_are_those_of_the_reports():
+    """Every claim tried at scale=laptop stands there, word for word as in the index over all reports."""
+    index = (ROOT / "reports" / "index.md").read_text().split("## Beside the papers")[1]
+    known = [row for row in index.splitlines() if "| laptop, " in row]
+    section = (ROOT / "README.md").read_text().split("## What was found so far")[1].split("\n## ")[0]
+    assert [row.replace("](reports/", "](") for row in section.splitlines() if "/report.md) |" in row] == known
+    assert len(known) > 5
