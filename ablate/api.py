@@ -1,22 +1,21 @@
-"""ablate from a notebook: find a study, load what ran, judge it. Values in and out, nothing is printed."""
+"""ablate from a notebook: find a study, load what ran, judge it, report it. Values in and out, nothing is printed."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from ablate.config.studies import arm_recipes, named_study
+from ablate.config.studies import named_study, recipes_compared
 from ablate.errors import UserError
 from ablate.runs.collect import Run, collect
-from ablate.studies.exact import Recipes
-from ablate.studies.foreign import read_results
+from ablate.studies.foreign import read_foreign, read_results
 from ablate.studies.judge import Judgement, write_verdicts
 from ablate.studies.judge import judge as judge_runs
 from ablate.studies.registration import read_entries, registered_study
 from ablate.studies.study import Study
 from ablate.studies.verdict_table import render
 
-__all__ = ["Judgement", "Study", "judge", "load", "render", "study", "write_verdicts"]
+__all__ = ["Judgement", "Study", "judge", "load", "render", "report", "study", "write_verdicts"]
 
 
 def study(name: str, overrides: Sequence[str] = (), *, config_dir: Path | None = None) -> Study:
@@ -44,25 +43,53 @@ def load(where: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def judge(where: str | Path, study: Study | str | None = None, *, config_dir: Path | None = None) -> Judgement:
-    """Verdicts on a study's folder, or on a csv of anybody's results.
+def judge(
+    where: str | Path, study: Study | str | None = None, *, examples: str | Path | None = None,
+    config_dir: Path | None = None,
+) -> Judgement:  # fmt: skip
+    """Verdicts on a study's folder, or on a file of anybody's results (csv, parquet, or a W&B export).
 
-    A folder is judged by the study that is registered in it, unless another is given; a csv needs one.
+    A folder is judged by the study that is registered in it, unless another is given; a file needs one. examples:
+    another file, with a value per arm, seed and test example, which makes the test one of seeds crossed with examples.
 
     Raises:
         UserError: no such folder, file or study; no study to judge by.
     """
     path, directories = Path(where), (config_dir,) if config_dir else ()
-    runs, foreign = _runs(path), path.is_file()
     if isinstance(study, str):
         study = named_study(study, config_dirs=directories)
-    if study is None:
-        if foreign:
+    if path.is_file():
+        if study is None:
             raise UserError(f"{path}: name the study to judge it by")
+        foreign = read_foreign(path, examples=Path(examples) if examples else None, metric=study.only_metric)
+        recipes = recipes_compared(study, foreign.runs, config_dirs=directories)
+        return judge_runs(study, foreign.runs, recipes=recipes, foreign=True, examples=foreign.examples)
+    if examples is not None:
+        raise UserError(f"{path}: examples go with a file of results; runs of ours keep their own in predictions/")
+    runs = _runs(path)
+    if study is None:
         study = registered_study(path)
-    recipes = _recipes(study, runs, directories)
-    entries = [] if foreign else read_entries(path)
-    return judge_runs(study, runs, recipes=recipes, entries=entries, foreign=foreign)
+    recipes = recipes_compared(study, runs, config_dirs=directories)
+    return judge_runs(study, runs, recipes=recipes, entries=read_entries(path))
+
+
+def report(
+    where: str | Path, study: str | None = None, *, out: str | Path | None = None,
+    examples: str | Path | None = None, config_dir: Path | None = None,
+) -> Path:  # fmt: skip
+    """Write the report on a study's folder, an earlier report or a csv (which needs a study); the path of its page.
+
+    out: a folder; without one `reports/<the source's name>`. examples: as in `judge`.
+
+    Raises:
+        UserError: as `judge`, or a folder that holds something else.
+    """
+    from ablate.report.collect import read  # draws, so matplotlib is needed from here on only
+    from ablate.report.write import write_report
+
+    values = None if examples is None else Path(examples)
+    collected = read(Path(where), study, examples=values, config_dirs=(config_dir,) if config_dir else ())
+    return write_report(collected, Path(out or collected.default_folder)).folder / "index.html"
 
 
 def _runs(path: Path) -> list[Run]:
@@ -71,11 +98,3 @@ def _runs(path: Path) -> list[Run]:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder or file")
     return collect(path)
-
-
-def _recipes(study: Study, runs: Sequence[Run], config_dirs: tuple[Path, ...]) -> Recipes:
-    """What exact claims compare: the recipes that were run; composed where none was."""
-    needed = {arm for claim in study.claims if claim.kind == "exact" for arm in claim.arms}
-    ran = {run.arm: run.identity for run in runs if run.identity}
-    composed = arm_recipes(study, [], config_dirs=config_dirs, arms=needed - set(ran))
-    return {**composed, **ran}

@@ -1,7 +1,6 @@
 """One run, top to bottom: find or skip, data, model, fit, evaluate, record. The last place that reads cfg."""
 
 import contextlib
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.config import build
 from ablate.config.compose import without_hydra
 from ablate.config.downstream import build_asked, build_subject
+from ablate.config.packing import Planned
+from ablate.config.reference import predicted_share, uses_logits
 from ablate.config.science import digest, evaluation_id, identity
+from ablate.config.teaching import Taught, asks_teacher, build_teacher, find_teacher, measured_teacher
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
@@ -21,6 +23,7 @@ from ablate.evaluation.table import downstream_table
 from ablate.models.cost import count_parameters, training_flops
 from ablate.models.encoder import Encoder
 from ablate.models.folder import save_folder
+from ablate.objectives.teacher import Teacher, teacher_flops
 from ablate.runs.directory import Place, check_same_run, find, held, write_before
 from ablate.runs.log import RunLog
 from ablate.runs.record import Record, write_result
@@ -28,27 +31,36 @@ from ablate.runs.summary import plateau_warning, summary
 from ablate.training.callbacks.meter import Meter
 from ablate.training.divergence import Diverged
 from ablate.training.fit import Execution, choose_device, peak_memory_mb
+from ablate.training.memory import keep_freed_memory
 from ablate.training.module import Pretraining
-from ablate.training.precision import resolve as resolve_precision
+from ablate.training.precision import resolve_numerics
 from ablate.training.pretrain import Pretrained, pretrain
 from ablate.training.quiet import quieten
 
 
-def run(cfg: DictConfig, place: Place, *, roots: list[Path]) -> Record:
+def run(job: Planned, *, roots: list[Path]) -> Record:
     """Run one arm with one seed, or find it finished; returns its record.
 
     Raises:
         UserError: what was asked for cannot be run; one line says why.
+        TeacherMissing: it is a student, and its teacher's run is not finished.
     """
     quieten()
+    cfg, place = job.cfg, job.place
     device = choose_device(cfg.trainer.accelerator)
+    if cfg.trainer.keep_memory:
+        keep_freed_memory()
     torch.set_num_threads(cfg.trainer.threads or torch.get_num_threads())
     corpus = build.build_corpus(cfg, place.root)
     execution = Execution(
-        device=device, precision=resolve_precision(cfg.trainer.precision, device),
+        device=device, numerics=resolve_numerics(cfg.trainer.precision, cfg.trainer.dropout_bits, device),
         accumulate=cfg.trainer.accumulate, clip=cfg.optim.clip,
     )  # fmt: skip
-    what = identity(cfg, fingerprint=corpus.fingerprint, corpus=corpus.key, precision=execution.precision)
+    taught = find_teacher(job, corpus, numerics=execution.numerics, roots=roots)
+    what = identity(
+        cfg, fingerprint=corpus.fingerprint, corpus=corpus.key, numerics=execution.numerics,
+        teacher=taught.identity if taught else None,
+    )  # fmt: skip
     run_id, evaluation = digest(what), evaluation_id(cfg, fingerprint=corpus.fingerprint)
     with held(place.directory), contextlib.closing(RunLog()) as log:
         check_same_run(place.directory, run_id, what)
@@ -63,7 +75,7 @@ def run(cfg: DictConfig, place: Place, *, roots: list[Path]) -> Record:
         log.open(place.directory / "run.log")
         if record is None:
             log(f"{place.study}/{place.arm}, seed {place.seed}: run {run_id} on {corpus.name} in {place.directory}")
-            record = train(cfg, place, corpus, execution, run_id=run_id, evaluation=evaluation, log=log)
+            record = train(cfg, place, corpus, execution, taught, run_id=run_id, evaluation=evaluation, log=log)
         else:
             record = evaluate_again(cfg, place, record, corpus, execution, evaluation=evaluation, log=log)
         write_result(place.directory, record)
@@ -77,19 +89,30 @@ def run(cfg: DictConfig, place: Place, *, roots: list[Path]) -> Record:
 
 
 def train(
-    cfg: DictConfig, place: Place, corpus: Corpus, execution: Execution, *, run_id: str, evaluation: str, log: RunLog
-) -> Record:
+    cfg: DictConfig, place: Place, corpus: Corpus, execution: Execution, taught: Taught | None, *, run_id: str,
+    evaluation: str, log: RunLog,
+) -> Record:  # fmt: skip
     """Train, evaluate, keep the model and its predictions; a diverged run is a record too."""
-    model = build.build_model(cfg, corpus, execution.device)
-    data = build.build_data(cfg, corpus)
-    asked = build_asked(cfg, corpus, execution.precision)
+    asked = build_asked(cfg, corpus, execution.numerics.precision)
     asked.check(log)
+    teacher = build_teacher(cfg, corpus, execution, taught)
+    of_teacher = measured_teacher(teacher, asked.mlm, untrained=cfg.teacher.untrained, notice=log)
+    model = build.build_model(
+        cfg,
+        corpus,
+        execution.device,
+        teacher=teacher.model if teacher else None,
+        dropout_bits=execution.numerics.dropout_bits,
+    )
+    data = build.build_data(cfg, corpus)
+    objective, uniform_loss = build.build_objective(cfg, corpus, model, teacher)
     budget = build.build_budget(cfg, model, data)
     meter = Meter(budget)
     schedule = build.make(cfg, "schedule")
     module = Pretraining(
-        model=model, objective=build.make(cfg, "loss")(), optimizer=build.make(cfg, "optim"),
-        accumulate=execution.accumulate, factor=lambda update: schedule(budget.progress(update, meter.seconds)),
+        model=model, objective=objective, accumulate=execution.accumulate,
+        optimizer=build.build_optimizer(cfg, execution.numerics.precision),
+        factor=lambda update: schedule(budget.progress(update, meter.seconds)),
     )  # fmt: skip
     names: dict[str, Any] = {"run_id": run_id, "study": place.study, "arm": place.arm, "evaluation_id": evaluation}
     with build.loggers(cfg, place, run_id=run_id) as loggers:
@@ -97,18 +120,19 @@ def train(
             used, curve = pretrain(
                 module, data, budget=budget, execution=execution, directory=place.directory, meter=meter,
                 dropout_stream=stream(cfg.seed, "dropout", replicate=cfg.replicate),
-                uniform_loss=math.log(corpus.vocabulary.size) + (math.log(2) if cfg.nsp else 0.0),
+                uniform_loss=uniform_loss,
                 evaluate=asked.mlm.curve if asked.mlm else None, every_tokens=cfg.eval.every_tokens,
                 log_every=cfg.trainer.log_every, checkpoint_minutes=cfg.trainer.checkpoint_minutes, log=log,
                 loggers=loggers, name=f"{place.arm} {place.seed}", progress=cfg.trainer.progress,
             )  # fmt: skip
         except Diverged as diverged:
             return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics={})
-        subject = build_subject(model, cfg, corpus, execution.precision)
+        subject = build_subject(model, cfg, corpus, execution.numerics.precision)
         learnt = evaluate(model, subject, asked, corpus, place.directory, known=Known(), notice=log)
         curve.finish({k: v for k, v in learnt.metrics.items() if k.startswith("val/")}, updates=used.updates)
-    save_folder(model, corpus.tokenizer_path, place.directory / "model", token_types=cfg.input.pairs)
-    metrics = learnt.metrics | cost(model, used, data, cfg) | {"train/peak_memory_mb": peak_memory_mb(execution.device)}
+    save_folder(model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg))
+    metrics = learnt.metrics | of_teacher | cost(model, used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
+    metrics |= {"train/peak_memory_mb": peak_memory_mb(execution.device)}
     return Record(
         **names, seed=place.seed, status="ok", reason="", metrics=metrics, evaluations=learnt.evaluations
     )  # fmt: skip
@@ -122,32 +146,45 @@ def evaluate_again(
         return record
     trained = Path(record.shared_from) if record.shared_from else place.directory
     log(f"{place.directory}: finished; asking {trained / 'model'} what is new in eval")
-    model = build.build_model(cfg, corpus, execution.device)
+    precision = execution.numerics.precision
+    model = build.build_model(cfg, corpus, execution.device, drawn=False)
     model.load(trained / "model")
     model.to(execution.device)
     known = evaluate(
-        model, build_subject(model, cfg, corpus, execution.precision), build_asked(cfg, corpus, execution.precision),
-        corpus, place.directory, known=Known(record.metrics, record.evaluations), notice=log,
+        model, build_subject(model, cfg, corpus, precision), build_asked(cfg, corpus, precision), corpus,
+        place.directory, known=Known(record.metrics, record.evaluations), notice=log,
     )  # fmt: skip
     return record.answered(known.metrics, known.evaluations, evaluation_id=evaluation)
 
 
-def cost(model: Encoder, used: Pretrained, data: PretrainingData, cfg: DictConfig) -> dict[str, Any]:
+def cost(
+    model: Encoder, used: Pretrained, data: PretrainingData, cfg: DictConfig, *, teacher: Teacher | None
+) -> dict[str, Any]:
     """What the run used, under the names of design.md; FLOPs count the predictions that were really made."""
     parameters, without_embeddings = count_parameters(model)
     plan = data.batches.plan
-    encoder, head = model.forward_flops(length=build.mean_length(data))
+    length = build.mean_length(data)
+    encoder, head = model.forward_flops(length=length)
+    predictions = used.tokens if predicted_share(cfg) == 1.0 else used.masked_predictions
+    own = training_flops(used.tokens * encoder + predictions * head)
+    of_teacher = 0.0 if teacher is None else teacher_flops(
+        teacher, length=length, tokens=used.tokens, predictions=predictions if uses_logits(cfg) else 0
+    )  # fmt: skip
+    taught = {} if teacher is None else {
+        "train/teacher_flops": of_teacher, "train/teacher_share": teacher.seconds_per_call / used.seconds_per_call,
+    }  # fmt: skip
     return {
         "params": parameters,
         "params_no_embeddings": without_embeddings,
-        "flops_per_token": build.flops_per_token(cfg, model, build.mean_length(data)),
+        "flops_per_token": build.flops_per_token(cfg, model, length),
         "train/tokens": used.tokens,
         "train/updates": used.updates,
-        "train/flops": training_flops(used.tokens * encoder + used.masked_predictions * head),
+        "train/flops": own + of_teacher,
         "train/seconds": used.seconds,
         "train/tokens_per_s": used.tokens / max(used.seconds, 1e-9),
         "train/masked_predictions": used.masked_predictions,
         "train/padded_positions": used.padded_positions - used.tokens,
         "train/distinct_tokens": min(used.tokens, plan.epoch_tokens),
         "train/epochs": used.tokens / plan.epoch_tokens,
+        **taught,
     }

@@ -21,8 +21,10 @@ def build_parser() -> Parser:
         "  python -m ablate.finetune model=my-bert task=sst2 task.path=glue finetuning.seeds=5\n"
         "  python -m ablate.finetune model=my-bert task=custom task.train=train.csv task.tests.custom=test.csv \\\n"
         "      'task.text=[review]' task.label=stars 'task.labels=[1,2,3,4,5]'\n"
-        "keys: model, task.*, finetuning.{seeds,learning_rates,epochs,batch,max_train,early_stopping}, probe, length,\n"
-        "  seed, out, trainer.{threads,precision,accelerator}; tasks: see conf/task",
+        "  python -m ablate.finetune model=my-small-bert task=sst2 task.path=glue finetuning.teacher=my-bert\n"
+        "keys: model, task.*, finetuning.{seeds,learning_rates,epochs,batch,max_train,early_stopping,\n"
+        "  teacher,temperature,alpha}, probe, length, seed, out, trainer.{threads,precision,accelerator}\n"
+        "tasks: see conf/task",
     )
 
 
@@ -32,22 +34,17 @@ def finetune(arguments: argparse.Namespace) -> int:
 
     from ablate.config.compose import compose_jobs
     from ablate.config.standalone import standalone_questions, standalone_subject
-    from ablate.errors import UserError
     from ablate.evaluation.table import downstream_table
-    from ablate.models.folder import model_folder
-    from ablate.runs.record import read_result
+    from ablate.runs.trained import trained_folder
     from ablate.training.quiet import quieten
 
     quieten()
     model, overrides = take(arguments.overrides, "model")
     cfg = compose_jobs(overrides, config_dirs=config_dirs(arguments), config_name="finetune")[0].cfg
     path = Path(model).expanduser()
-    record = read_result(path) if path.is_dir() else None
-    if record is not None and record.status != "ok":
-        raise UserError(f"model={path}: this run {record.status}: {record.reason}")
-    folder = model_folder(Path(record.shared_from) if record is not None and record.shared_from else path)
-    run = None if record is None else path
-    asked, subject = standalone_questions(cfg, run), standalone_subject(cfg, folder, run)
+    folder, record = trained_folder(path)
+    run, trained = (None, None) if record is None else (path, folder.parent)
+    asked, subject = standalone_questions(cfg, trained), standalone_subject(cfg, folder, trained)
     out = Path(cfg.out or Path("finetuned") / folder.resolve().name)
     metrics = _outside(out, asked, subject) if run is None else _in_run(run, asked, subject)
     Console(highlight=False).print(downstream_table(metrics, title=str(path)) or "nothing was asked")

@@ -2,23 +2,26 @@
 
 import os
 import sys
+from dataclasses import replace
 
 from rich.console import Console
 
 from ablate.config.compose import compose_jobs
 from ablate.config.finished import is_finished
+from ablate.config.naming import place_of
 from ablate.config.packing import Planned, key_of, pack, unpack
+from ablate.config.teaching import teacher_job
 from ablate.runs.launcher import Task, run_tasks
 from ablate.runs.live import Board
 from ablate.runs.record import read_result
-from ablate.sweep import OK, outcome_at, place_of, planned_jobs
+from ablate.sweep import OK, outcome_of, planned_jobs
 from ablate.training.fit import choose_device
 
 
 def launch(job_overrides: list[list[str]], *, jobs: int | None, threads: int) -> list[int]:
     """Run the jobs of a sweep; the outcome of each, in their order."""
     planned = [_planned(overrides) for overrides in job_overrides]
-    outcomes = {id(one): _known_outcome(one) for one in planned if is_finished(one.cfg, one.place)}
+    outcomes = {id(one): _known_outcome(one) for one in planned if is_finished(one)}
     to_do = [one for one in planned if id(one) not in outcomes]
     console = Console(file=sys.stderr, highlight=False)
     if outcomes:
@@ -40,8 +43,7 @@ def default_jobs(planned: list[Planned]) -> int:
 
 def run_packed(text: str) -> int:
     """What a worker does with its job: runs it, and returns its outcome."""
-    job = unpack(text)
-    return outcome_at(job.cfg, job.place, list(job.overrides), config_dirs=job.config_dirs)
+    return outcome_of(unpack(text), with_teacher=False)
 
 
 def _planned(overrides: list[str]) -> Planned:
@@ -49,8 +51,9 @@ def _planned(overrides: list[str]) -> Planned:
     known = planned_jobs().get(key_of(overrides))
     if known is not None:
         return known
-    job = compose_jobs(overrides)[0]
-    return Planned(job.cfg, place_of(job.cfg, job.cfg.hydra, overrides, multirun=True), tuple(overrides))
+    cfg = compose_jobs(overrides)[0].cfg
+    job = Planned(cfg, place_of(cfg, cfg.hydra, overrides, multirun=True), tuple(overrides))
+    return replace(job, teacher=teacher_job(job, multirun=True))
 
 
 def _known_outcome(one: Planned) -> int:

@@ -45,8 +45,9 @@ def measure(arguments: argparse.Namespace) -> int:
     from ablate.config.compose import compose_jobs
     from ablate.config.standalone import folder_to_measure, size_to_measure
     from ablate.evaluation.efficiency import measured
-    from ablate.models.folder import is_model, model_folder
+    from ablate.models.folder import is_model
     from ablate.runs.record import write_json
+    from ablate.runs.trained import trained_folder
     from ablate.training.quiet import quieten
 
     quieten()
@@ -57,7 +58,8 @@ def measure(arguments: argparse.Namespace) -> int:
     cfg = compose_jobs(rest, config_dirs=folders, config_name="measure")[0].cfg
     path = Path(model).expanduser()
     if is_model(path):
-        found = measured(folder_to_measure(cfg, model_folder(path)), model_folder(path), length=cfg.length)
+        folder, _ = trained_folder(path)
+        found = measured(folder_to_measure(cfg, folder), folder, length=cfg.length)
         _keep_in_run(path, found)
     else:
         found = measured(size_to_measure(cfg, model, of_model, config_dirs=folders), None, length=cfg.length)

@@ -51,7 +51,7 @@ def plan(arguments: argparse.Namespace) -> int:
     study = study_of(jobs[0].cfg)
     if study is None:
         raise UserError("nothing to plan: name a study, +study=nsp")
-    to_do = [job for job in jobs if not is_finished(job.cfg, job.place)]
+    to_do = [job for job in jobs if not is_finished(job)]
     console = wide_console()
     console.print(f"{study.name}: {len(jobs)} runs, {len(jobs) - len(to_do)} done, {len(to_do)} to do")
     if to_do and not arguments.no_rehearsal:
@@ -66,35 +66,21 @@ def plan(arguments: argparse.Namespace) -> int:
 def rehearse(to_do: "Sequence[Planned]") -> "tuple[dict[str, Cost], int]":
     """The cost of a run of each arm, measured with as many processes at a time as the study will use."""
     from ablate.config.packing import pack
-    from ablate.config.rehearsal import cost_of, rehearsal
+    from ablate.config.rehearsal import rehearsals, warm
     from ablate.launch import default_jobs
     from ablate.runs.launcher import Task, run_tasks
+    from ablate.sweep import teachers_of
 
     launcher = to_do[0].cfg.hydra.launcher
     at_once = min(launcher.get("jobs") or default_jobs(list(to_do)), len(to_do))
-    arms = list({job.place.arm: job for job in reversed(to_do)}.values())[::-1]
     with tempfile.TemporaryDirectory() as folder:
-        small = [rehearsal(job, Path(folder)) for job in arms]
-        _pin(to_do[0].place.root, Path(folder))
-        # an arm on its own is rehearsed beside itself: what runs at the same time slows it down
-        beside = [rehearsal(arms[0], Path(folder) / str(i)) for i in range(max(at_once - len(arms), 0))]
-        tasks = [Task(place=one.place, packed=pack(one)) for one in (*small, *beside)]
-        run_tasks(tasks, jobs=at_once, threads=launcher.get("threads", 1), changed=_nothing, tick=_nothing)
-        costs = {
-            job.place.arm: cost_of(job, one, seconds=task.seconds)
-            for job, one, task in zip(arms, small, tasks, strict=False)
-        }
-    return costs, at_once
-
-
-def _pin(root: Path, folder: Path) -> None:
-    """The rehearsal reads the corpus that the study is pinned to."""
-    import shutil
-
-    from ablate.data.pin import PINS
-
-    if (root / PINS).exists():
-        shutil.copyfile(root / PINS, folder / PINS)
+        chosen = rehearsals(to_do, Path(folder), at_once=at_once)
+        for job, small in chosen.whole:
+            warm(job, small.place.root)
+        for stage in (*teachers_of(chosen.all), chosen.all):
+            tasks = [Task(place=one.place, packed=pack(one)) for one in stage]
+            run_tasks(tasks, jobs=at_once, threads=launcher.get("threads", 1), changed=_nothing, tick=_nothing)
+        return chosen.costs([task.seconds for task in tasks]), at_once
 
 
 def _nothing() -> None:
@@ -126,16 +112,19 @@ def _totals(to_do: "Sequence[Planned]", costs: "dict[str, Cost]", *, jobs: int, 
 
 
 def _print_outlook(study: object, noise: dict[str, float], pilots: "Sequence[Run]") -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ablate.studies.outlook import outlooks
     from ablate.studies.study import Study
     from ablate.studies.verdict_table import wide_console
 
     assert isinstance(study, Study)
-    table = Table("claim", "kind", "metric", "detects (power .8)", "power", "seeds for .8", "")
+    family = ["family"] if study.families else []
+    claim_and_metric = [Column(name, overflow="fold") for name in ("claim", "metric")]
+    table = Table(*family, *claim_and_metric, "kind", "detects (power .8)", "power", "seeds for .8", "")
     for claim, one in outlooks(study, noise, pilots):
-        table.add_row(claim.id, claim.kind, claim.metric or "-", *_outlook(claim, one))
+        named = [study.part_of(claim).name] if study.families else []
+        table.add_row(*named, claim.id, claim.metric or "-", claim.kind, *_outlook(claim, one))
     wide_console().print(table)
 
 

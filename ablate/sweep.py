@@ -3,6 +3,8 @@
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,23 @@ from omegaconf import DictConfig
 from ablate.config.build import check_targets
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
-from ablate.config.naming import arm_name, study_name
-from ablate.config.packing import Planned
+from ablate.config.finished import is_finished
+from ablate.config.naming import place_of
+from ablate.config.packing import Planned, key_of
+from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
 from ablate.config.registering import register_study
+from ablate.config.teaching import check_teaching, teacher_job
 from ablate.errors import UserError
 from ablate.runs.directory import Place
-from ablate.runs.record import UnreadableRecord, read_result, write_failure
+from ablate.runs.record import Record, UnreadableRecord, read_result, write_failure
 
 OK, FAULT, MISTAKE = 0, 1, 2
 ROOTS = ("multirun", "outputs")
 
 
 _PLANNED: dict[frozenset[str], Planned] = {}  # the jobs of this process's command line, for the launcher
+_ASKED: list[list[str]] = []  # what each of them is asked with, in their order, for the sweeper
 
 
 def planned_jobs() -> dict[frozenset[str], Planned]:
@@ -43,6 +49,7 @@ def plan(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, ...] 
     if multirun:
         register_study(jobs)
     _PLANNED.update({job.key: job for job in jobs})
+    _ASKED[:] = [[one for one in job.overrides if key_of([one])] for job in jobs]
     return [job.place for job in jobs]
 
 
@@ -60,9 +67,41 @@ def plan_jobs(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, 
         if recipe not in checked:
             check(without_hydra(one.cfg), reference)
             check_targets(one.cfg)
+            check_teaching(one.cfg)
             checked.add(recipe)
     places = [place_of(one.cfg, one.cfg.hydra, one.overrides, multirun=multirun) for one in jobs]
-    return [Planned(one.cfg, place, tuple(one.overrides), config_dirs) for one, place in zip(jobs, places, strict=True)]
+    planned = [
+        Planned(one.cfg, place, tuple(one.overrides), config_dirs) for one, place in zip(jobs, places, strict=True)
+    ]
+    return _with_teachers(planned, multirun=multirun, checked=checked, reference=reference)
+
+
+def _with_teachers(
+    jobs: list[Planned], *, multirun: bool, checked: set[tuple[str, ...]], reference: DictConfig
+) -> list[Planned]:
+    """The jobs with the runs that teach them, which are checked like any other; composed once for all seeds."""
+    known: dict[tuple[str, ...], Planned | None] = {}
+    for job in jobs:
+        recipe = without_seed(list(job.overrides))
+        if recipe not in known:
+            known[recipe] = teacher_job(job, multirun=multirun)
+    stages = teachers_of(replace(jobs[0], teacher=teacher) for teacher in known.values())
+    for one in (one for stage in stages for one in stage):
+        if without_seed(list(one.overrides)) not in checked:
+            check(without_hydra(one.cfg), reference)
+            check_targets(one.cfg)
+    return [replace(job, teacher=_at_seed(known[without_seed(list(job.overrides))], job)) for job in jobs]
+
+
+def _at_seed(teacher: Planned | None, student: Planned) -> Planned | None:
+    """The teacher of one of the student's seeds: the same recipe, and its own seed where that is to be the same."""
+    if teacher is None or student.cfg.teacher.seed != "same":
+        return teacher
+    cfg, seed = teacher.cfg.copy(), student.cfg.seed
+    cfg.seed = seed
+    overrides = (*without_seed(list(teacher.overrides)), f"seed={seed}")
+    moved = replace(teacher, cfg=cfg, place=replace(teacher.place, seed=seed), overrides=overrides)
+    return replace(moved, teacher=_at_seed(teacher.teacher, moved))
 
 
 def _check_writable(root: Path, *, key: str) -> None:
@@ -74,33 +113,85 @@ def _check_writable(root: Path, *, key: str) -> None:
         raise UserError(f"{key}={root}: cannot be written ({error.strerror})") from error
 
 
-def place_of(cfg: DictConfig, hydra_cfg: Any, overrides: list[str], *, multirun: bool) -> Place:
-    """The run's root, study, arm and seed."""
-    root = Path(hydra_cfg.sweep.dir if multirun else hydra_cfg.run.dir)
-    return Place(root=root, study=study_name(cfg), arm=arm_name(overrides), seed=cfg.seed)
+def planned_job(cfg: DictConfig, hydra_cfg: Any) -> Planned:
+    """The job that Hydra hands over, as it was planned; planned now where another process did that."""
+    multirun = str(hydra_cfg.mode).endswith("MULTIRUN")
+    overrides, folders = list(hydra_cfg.overrides.task), given_dirs(hydra_cfg)
+    known = planned_jobs().get(key_of(overrides))
+    if known is not None and not multirun:
+        return known
+    job = Planned(cfg, place_of(cfg, hydra_cfg, overrides, multirun=multirun), tuple(overrides), folders)
+    return replace(job, teacher=teacher_job(job, multirun=multirun))
 
 
 def outcome(cfg: DictConfig, hydra_cfg: Any) -> int:
-    """Run one job: 0 done, 2 the user's mistake, 1 a fault or a diverged run. A fault leaves failure.json."""
-    multirun = str(hydra_cfg.mode).endswith("MULTIRUN")
-    overrides = list(hydra_cfg.overrides.task)
-    place = place_of(cfg, hydra_cfg, overrides, multirun=multirun)
-    return outcome_at(cfg, place, overrides, config_dirs=_given_dirs(hydra_cfg))
+    """Run one of Hydra's jobs, after its teacher where it is a single run: the teachers of a sweep are its first stage.
 
-
-def outcome_at(cfg: DictConfig, place: Place, overrides: list[str], *, config_dirs: tuple[Path, ...]) -> int:
-    """Run one job at its place; as `outcome`."""
+    0 done, 2 the user's mistake, 1 a fault or a diverged run. A fault leaves failure.json.
+    """
     try:
-        from ablate.experiment import run
+        job = planned_job(cfg, hydra_cfg)
+    except UserError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return MISTAKE
+    return outcome_of(job, with_teacher=not str(hydra_cfg.mode).endswith("MULTIRUN"))
 
-        cfg = with_flops(cfg, overrides, config_dirs=config_dirs)
-        record = run(cfg, place, roots=[place.root, *(Path(r) for r in ROOTS if Path(r) != place.root)])
+
+def outcome_of(job: Planned, *, with_teacher: bool) -> int:
+    """Run one planned job; as `outcome`."""
+    try:
+        record = run_planned(job, with_teacher=with_teacher)
     except UserError as error:
         print(f"ablate: {error}", file=sys.stderr)
         return MISTAKE
     except Exception as error:  # whatever it is, the sweep goes on and the record says what it was
-        return _fault(place, error)
+        return _fault(job.place, error)
     return OK if record.status == "ok" else FAULT
+
+
+def run_planned(job: Planned, *, with_teacher: bool) -> Record:
+    """Run a job, or find it finished; its teacher first where that is asked for and it is not finished.
+
+    Raises:
+        UserError: it cannot be run, or its teacher cannot.
+    """
+    from ablate.experiment import run
+
+    if with_teacher and job.teacher is not None and not is_finished(job.teacher):
+        print(f"ablate: its teacher first: {job.teacher.place.arm}, seed {job.teacher.place.seed}", file=sys.stderr)
+        run_planned(job.teacher, with_teacher=True)
+    cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
+    roots = [job.place.root, *(Path(r) for r in ROOTS if Path(r) != job.place.root)]
+    return run(replace(job, cfg=cfg), roots=roots)
+
+
+def teachers_of(jobs: Iterable[Planned]) -> list[list[Planned]]:
+    """The runs that teach the jobs, in stages: those of a stage are taught by the stages before it only."""
+    stages: list[dict[Path, Planned]] = []
+    for job in jobs:
+        line = []
+        teacher = job.teacher
+        while teacher is not None:
+            line.append(teacher)
+            teacher = teacher.teacher
+        for depth, one in enumerate(reversed(line)):
+            stages += [{}] if len(stages) == depth else []
+            stages[depth].setdefault(one.place.directory, one)
+    return [list(stage.values()) for stage in stages]
+
+
+def asked_jobs() -> list[list[str]]:
+    """What the jobs of the command line are asked with, without Hydra's own overrides."""
+    return _ASKED
+
+
+def teacher_stages() -> list[list[list[str]]]:
+    """What the teachers of this command line's jobs are asked with, in stages; finished ones are left out."""
+    stages = teachers_of(list(_PLANNED.values()))
+    for one in (one for stage in stages for one in stage):
+        _PLANNED.setdefault(one.key, one)
+    asked = [[list(one.overrides) for one in stage if not is_finished(one)] for stage in stages]
+    return [stage for stage in asked if stage]
 
 
 def recorded_outcome(place: Place) -> int:
@@ -110,10 +201,6 @@ def recorded_outcome(place: Place) -> int:
     except UnreadableRecord:
         return FAULT
     return OK if record is not None and record.status == "ok" else FAULT
-
-
-def _given_dirs(hydra_cfg: Any) -> tuple[Path, ...]:
-    return tuple(Path(source.path) for source in hydra_cfg.runtime.config_sources if source.provider == "command-line")
 
 
 _DISK_FULL = ("No space left", "PytorchStreamWriter failed", "Disk quota exceeded")  # torch's writer has no errno

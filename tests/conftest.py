@@ -2,16 +2,17 @@
 
 import os
 import random
+import runpy
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ablate.config.compose import compose_jobs
-from ablate.experiment import run
-from ablate.sweep import place_of
+from ablate.sweep import plan_jobs, run_planned
 
 torch.set_num_threads(1)
 
@@ -60,9 +61,8 @@ def run_tiny(tiny, tmp_path):
     """Run one job in this process: `run_tiny("+exp=no_nsp")` -> (record, directory)."""
 
     def start(*overrides, root=tmp_path):
-        (job,) = compose_jobs([*tiny, *overrides, f"hydra.run.dir={root}"])
-        place = place_of(job.cfg, job.cfg.hydra, job.overrides, multirun=False)
-        return run(job.cfg, place, roots=[root]), place.directory
+        (job,) = plan_jobs([*tiny, *overrides, f"hydra.run.dir={root}"], multirun=False)
+        return run_planned(job, with_teacher=True), job.place.directory
 
     return start
 
@@ -76,6 +76,25 @@ def command(tmp_path):
             [sys.executable, "-m", module, *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
             timeout=timeout, env=environment_of(**environment),
         )  # fmt: skip
+
+    return call
+
+
+@pytest.fixture
+def answer(tmp_path, monkeypatch, capsys):
+    """`python -m <module> ...` in this process, in an empty directory: like `command`, without a process's start."""
+
+    def call(*arguments, module):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [module, *map(str, arguments)])
+        spec = find_spec(module)
+        path = (
+            Path(spec.origin) if spec.submodule_search_locations is None else Path(spec.origin).parent / "__main__.py"
+        )
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(path), run_name="__main__")
+        said = capsys.readouterr()
+        return SimpleNamespace(returncode=ended.value.code, stdout=said.out, stderr=said.err)
 
     return call
 

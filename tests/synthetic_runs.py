@@ -36,7 +36,7 @@ def identity(**changes: Any) -> dict[str, Any]:
         node = made
         *path, last = key.split(".")
         for part in path:
-            node = node[part]
+            node = node.setdefault(part, {})
         node[last] = value
     return made
 

@@ -64,7 +64,8 @@ def test_cfg_prints_the_composed_recipe_or_one_line(command):
 
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("ablate +exp=ro", {"+exp=roberta"}), ("ablate +exp=", {f"+exp={arm}" for arm in ARMS}),
+    [("ablate +exp=ro", {"+exp=roberta", "+exp=roberta_student_hard"}),
+     ("ablate +exp=", {f"+exp={arm}" for arm in ARMS}),
      ("ablate +exp=no_nsp masking=dyn", {"masking=dynamic"}), ("ablate optim.lr_m", {"optim.lr_multiple="})],
 )  # fmt: skip
 def test_tab_offers_what_can_be_said(line, offered):

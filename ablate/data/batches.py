@@ -29,6 +29,7 @@ class Batch(TypedDict):
     next_sentence_label: torch.Tensor  # (n,) int64: 1 random, 0 continuation, -1 in formats without pairs
     tokens: torch.Tensor  # positions without padding in this part
     update_masked: torch.Tensor  # masked positions in the whole update: what its mean loss is divided by
+    update_tokens: torch.Tensor  # positions without padding in the whole update
     update_sequences: torch.Tensor  # sequences in the whole update
 
 
@@ -164,8 +165,10 @@ class Batches(Dataset[Batch]):
         indices, epochs = indices[order], epochs[order]
         cuts = even_cuts(self.plan.lengths[indices], self.accumulate)
         made = [self._masked(indices[a:b], epochs[a:b]) for a, b in pairwise(cuts)]
-        total = sum(len(masked.positions) for _, masked, _ in made)
-        return [tensors(*part, update_masked=total, update_sequences=len(indices)) for part in made]
+        masked, tokens = sum(len(one.positions) for _, one, _ in made), int(self.plan.lengths[indices].sum())
+        return [
+            tensors(*part, update_masked=masked, update_tokens=tokens, update_sequences=len(indices)) for part in made
+        ]
 
     def _masked(
         self, indices: Int64[np.ndarray, "n"], epochs: Int64[np.ndarray, "n"]
@@ -177,8 +180,9 @@ class Batches(Dataset[Batch]):
 
 
 def tensors(
-    rows: Rows, masked: Masked, labels: Int64[np.ndarray, "n"], *, update_masked: int, update_sequences: int
-) -> Batch:
+    rows: Rows, masked: Masked, labels: Int64[np.ndarray, "n"], *, update_masked: int, update_tokens: int,
+    update_sequences: int,
+) -> Batch:  # fmt: skip
     """Masked rows as a Batch."""
     width = rows.ids.shape[1]
     padded = bool((rows.lengths < width).any())
@@ -191,6 +195,7 @@ def tensors(
         "next_sentence_label": torch.from_numpy(labels),
         "tokens": torch.tensor(int(rows.lengths.sum())),
         "update_masked": torch.tensor(update_masked),
+        "update_tokens": torch.tensor(update_tokens),
         "update_sequences": torch.tensor(update_sequences),
     }
 

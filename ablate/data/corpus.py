@@ -15,7 +15,8 @@ class TokenStore:
 
     `words` and `chars` exist on the validation side only: the index of the whitespace-delimited word of the raw text
     that the token belongs to, counted within its document, and how many raw characters the token covers. They let
-    losses be compared per raw character across tokenizers.
+    losses be compared per raw character across tokenizers. `document_bytes` is the size of each raw text in UTF-8, by
+    which text is matched across tokenizers; None in a store of an earlier version.
     """
 
     tokens: np.ndarray  # (num_tokens,) uint16 or uint32, memory-mapped
@@ -23,6 +24,7 @@ class TokenStore:
     documents: Int64[np.ndarray, "num_documents_plus_1"]  # sentence index at which each document starts, and the end
     document_ids: tuple[str, ...]
     document_keys: UInt64[np.ndarray, "num_documents"]  # hashing.key_of(id)
+    document_bytes: Int64[np.ndarray, "num_documents"] | None = None
     words: Int32[np.ndarray, "num_tokens"] | None = None
     chars: UInt8[np.ndarray, "num_tokens"] | None = None
 

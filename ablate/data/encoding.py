@@ -98,13 +98,13 @@ class SideWriter:
     """Appends documents to the files of one side of the split; holds about a megabyte of text.
 
     Files (little-endian, no header): `tokens` (uint16 or uint32), `sentences` and `documents` (int64, as in
-    TokenStore), `document_keys` (uint64), `ids` (UTF-8) with `id_ends` (int64); with `chars`, also `words` (int32) and
-    `chars` (uint8).
+    TokenStore), `document_keys` (uint64), `document_bytes` (int64), `ids` (UTF-8) with `id_ends` (int64); with `chars`,
+    also `words` (int32) and `chars` (uint8).
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, vocab_size: int, chars: bool) -> None:
         folder.mkdir()
-        names = ["tokens", "sentences", "documents", "document_keys", "ids", "id_ends"]
+        names = ["tokens", "sentences", "documents", "document_keys", "document_bytes", "ids", "id_ends"]
         names += ["words", "chars"] if chars else []
         self._stack = ExitStack()
         self._files = {name: self._stack.enter_context((folder / f"{name}.bin").open("wb")) for name in names}
@@ -147,6 +147,7 @@ class SideWriter:
             self._piece_sentences.append(len(self._sentence_words))
             self._piece_words.append((words_before, first_word))
             self._piece_closes.append(document_id if last else None)
+            self._piece_bytes.append(len(text.encode("utf-8", "surrogatepass")) if last else 0)
             first_word += len(self._words) - words_before
             if len(self._words) >= _WORDS_PER_FLUSH:
                 self._flush()
@@ -157,6 +158,7 @@ class SideWriter:
         self._piece_sentences: list[int] = []  # sentences up to the end of each piece
         self._piece_words: list[tuple[int, int]] = []  # where a piece starts: in _words, and in its document
         self._piece_closes: list[str | None] = []  # the id of the document that ends with the piece
+        self._piece_bytes: list[int] = []  # and the size of its raw text
 
     def _flush(self) -> None:
         encoded = self._encoder.encode(self._words)
@@ -182,19 +184,23 @@ class SideWriter:
     def _close_documents(self, kept_before: Int64[np.ndarray, "num_sentences_plus_1"]) -> None:
         ends = []
         ids = []
+        sizes = []
         done = 0
-        for sentences, closes in zip(self._piece_sentences, self._piece_closes, strict=True):
+        pieces = zip(self._piece_sentences, self._piece_closes, self._piece_bytes, strict=True)
+        for sentences, closes, size in pieces:
             here = int(kept_before[sentences])
             self._open_sentences += here - done
             done = here
             if closes is not None and self._open_sentences:
                 ends.append(self.num_sentences + here)
                 ids.append(closes)
+                sizes.append(size)
                 self._open_sentences = 0
         self.num_sentences += int(kept_before[-1])
         self.num_documents += len(ids)
         self._append("documents", np.array(ends, dtype=np.int64))
         self._append("document_keys", np.array([key_of(one) for one in ids], dtype=np.uint64))
+        self._append("document_bytes", np.array(sizes, dtype=np.int64))
         self._append_ids(ids)
 
     def _append_ids(self, ids: list[str]) -> None:

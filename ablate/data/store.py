@@ -282,13 +282,14 @@ def _load_vocabulary(folder: Path, special_ids: dict[str, Any]) -> Vocabulary:
 
 
 def _load_side(folder: Path, dtype: str) -> TokenStore:
-    has_words = (folder / "words.bin").exists()
+    has_words, has_bytes = (folder / "words.bin").exists(), (folder / "document_bytes.bin").exists()
     return TokenStore(
         tokens=_mapped(folder / "tokens.bin", dtype),
         sentences=_mapped(folder / "sentences.bin", "int64"),
         documents=_mapped(folder / "documents.bin", "int64"),
         document_ids=_load_ids(folder),
         document_keys=_mapped(folder / "document_keys.bin", "uint64"),
+        document_bytes=_mapped(folder / "document_bytes.bin", "int64") if has_bytes else None,
         words=_mapped(folder / "words.bin", "int32") if has_words else None,
         chars=_mapped(folder / "chars.bin", "uint8") if has_words else None,
     )

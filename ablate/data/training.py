@@ -12,6 +12,7 @@ from ablate.data.corpus import Corpus, TokenStore
 from ablate.data.hashing import stream
 from ablate.data.order import UpdatePlan, order_documents, select_documents
 from ablate.data.sequences import Sequences, concatenate
+from ablate.errors import UserError
 
 BLOCK_TOKENS = 100_000_000  # whose sequences are made at a time: making them takes about 10 bytes a token
 
@@ -68,6 +69,23 @@ def in_blocks(
         if cut - bounds[-1] >= 2 and len(documents) - cut >= 2:
             bounds.append(int(cut))
     return concatenate([make(block) for block in np.split(documents, bounds[1:])])
+
+
+def bytes_per_token(store: TokenStore, plan: UpdatePlan, *, fraction: float) -> float:
+    """Raw bytes (UTF-8) of a fraction's documents per position of a pass over them, specials included.
+
+    A pass counts as reading all of its documents, whatever a format cuts off, so that equal bytes are equal passes over
+    the same text for every tokenizer.
+
+    Raises:
+        UserError: the corpus was prepared by a version that did not count bytes.
+    """
+    if store.document_bytes is None:
+        raise UserError(
+            "budget.match=bytes: the prepared corpus does not know the size of its texts, an earlier version made it; "
+            "delete the folder tokens of the cache, and it is prepared anew under the same id"
+        )
+    return float(store.document_bytes[select_documents(store, fraction=fraction)].sum()) / plan.epoch_tokens
 
 
 def update_plan(sequences: Sequences, *, batch_tokens: int, streams: Streams) -> UpdatePlan:

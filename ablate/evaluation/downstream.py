@@ -14,6 +14,7 @@ from ablate.data.cache import digest
 from ablate.data.hashing import mix, stream
 from ablate.errors import UserError
 from ablate.evaluation.baselines import baselines
+from ablate.evaluation.distillation import Distillation, Lesson, lesson
 from ablate.evaluation.embedded import NotEnoughText
 from ablate.evaluation.finetuning import Answers
 from ablate.evaluation.means import all_means, is_mean
@@ -45,7 +46,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked. `stream` derives the fine-tuning seeds; `seeds` is how many, 0 for none."""
+    """What is asked. `stream` derives the fine-tuning seeds; `seeds` is how many, 0 for none.
+
+    With `distillation` each fine-tuned model learns from a teacher that is fine-tuned on the task before.
+    """
 
     tasks: tuple[Task, ...]
     probe: bool
@@ -53,6 +57,7 @@ class Questions:
     stream: int
     held_out: HeldOutText
     cache: Path
+    distillation: Distillation | None = None
     _data: dict[str, tuple[TaskData, str] | None] = field(default_factory=dict, compare=False)
 
     def data(self, task: Task, notice: Notice) -> tuple[TaskData, str] | None:
@@ -98,6 +103,8 @@ class Questions:
     def _id(self, task: Task, fingerprint: str, subject: Subject, *, name: str, seeds: int) -> str:
         recipes = [asdict(t.recipe) for t in (task, task.start_from) if t is not None] if seeds else []
         what = [RULES, name, task.describes(), fingerprint, recipes, seeds, subject.length, subject.precision]
+        if seeds and self.distillation is not None:
+            what.append(self.distillation.describes())
         return digest("question", repr(what))
 
 
@@ -136,14 +143,34 @@ def _probed(subject: Subject, task: Task, data: TaskData, simple: dict[str, floa
 
 def _fine_tuned(subject: Subject, task: Task, data: TaskData, asked: Questions, simple: dict[str, float]) -> Part:
     start = starting_point(subject, task, asked.held_out, stream=int(mix(asked.stream, -1)))
-    results = tune(start, task, data, seeds=asked.seeds, stream=asked.stream)
-    frames, metrics = {}, dict(simple)
+    taught = _lesson(subject, task, data, asked)
+    results = tune(
+        start, task, data, seeds=asked.seeds, stream=asked.stream, soft=None if taught is None else taught.soft
+    )
+    frames, metrics = {}, simple | ({} if taught is None else _of_teacher(task, data, taught))
     for test, frame in data.tests.items():
         metrics |= summarised(task, test, frame, results)
         frames[test] = pd.concat(
             [predictions(frame, result.answers[test], seed=result.seed) for result in results], ignore_index=True
         )
     return Part(task.name, "", metrics, frames)
+
+
+def _lesson(subject: Subject, task: Task, data: TaskData, asked: Questions) -> Lesson | None:
+    if asked.distillation is None:
+        return None
+    taught = lesson(asked.distillation, subject, task, data, asked.held_out, stream=int(mix(asked.stream, -2)))
+    if taught.degenerate:
+        _say_once(f"{task.name}: finetuning.teacher={asked.distillation.folder} learnt nothing: {taught.degenerate}")
+    return taught
+
+
+def _of_teacher(task: Task, data: TaskData, taught: Lesson) -> dict[str, float]:
+    """The teacher's own scores, as `<test>/<metric>/teacher`."""
+    return {
+        f"{test}/{name}/teacher": score
+        for test, frame in data.tests.items() for name, score in _scores(task, frame, taught.answers[test]).items()
+    }  # fmt: skip
 
 
 def summarised(task: Task, test: str, frame: pd.DataFrame, results: list[SeedResult]) -> dict[str, float]:

@@ -71,7 +71,7 @@ def _mismatched(frame: pd.DataFrame) -> pd.DataFrame:
     swapped = np.roll(wrong, len(wrong) // 2)
     mixed["label"] = np.int64(1)
     mixed.loc[wrong, "label"] = np.int64(0)
-    documents = mixed["group"].str.rpartition("#")[0].to_numpy()
+    documents = mixed["group"].str.rsplit("#", n=1).str[0].to_numpy()
     mixed.loc[wrong, "second"] = mixed["second"].to_numpy()[swapped]
     same = np.zeros(len(mixed), dtype=bool)
     same[wrong] = documents[wrong] == documents[swapped]

@@ -14,7 +14,7 @@ from torch import nn
 
 from ablate.data.hashing import mix
 from ablate.evaluation.encoding import Encoded, batches_by_length, encode, epoch_batches
-from ablate.evaluation.heads import LOSSES, PooledHead, SpanHead, baseline_loss, initialise
+from ablate.evaluation.heads import LOSSES, SOFT_LOSSES, PooledHead, SpanHead, baseline_loss, initialise
 from ablate.evaluation.metrics import example_f1, scores
 from ablate.evaluation.spans import Windows, answers, best_spans, windows
 from ablate.evaluation.subject import Subject
@@ -26,6 +26,18 @@ NO_IMPROVEMENT = 0.99  # of the loss of a model that ignores its input
 
 
 @dataclass(frozen=True)
+class SoftTargets:
+    """A teacher's outputs per row, float32, and how to learn from them: L = alpha x hard + (1 - alpha) x soft.
+
+    `outputs` is (rows, classes), (rows, 1) for regression, or (rows, 2, width) for spans.
+    """
+
+    outputs: np.ndarray
+    temperature: float
+    alpha: float
+
+
+@dataclass(frozen=True)
 class Side:
     """One side of a task as a model reads it. `targets` per row of `encoded`; rows are windows for spans."""
 
@@ -33,6 +45,7 @@ class Side:
     encoded: Encoded
     targets: np.ndarray
     windows: Windows | None = None
+    soft: SoftTargets | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Tuned:
 
     subject: Subject
     head: nn.Module
-    last_loss: float  # mean over the last epoch
+    last_loss: float  # mean over the last epoch, against the labels
     seconds: float
     examples: int  # rows that were trained on, epochs counted
     development: float  # the first metric on the split of train; nan where none was given
@@ -119,23 +132,37 @@ class _Step:
     ) -> None:
         self.subject, self.head, self.optimizer = subject, head, optimizer
         self.encoded, self.targets = train.encoded, torch.from_numpy(train.targets).to(subject.device)
-        self.loss, self.clip = LOSSES[task.kind], task.recipe.clip
+        self.loss, self.soft_loss, self.clip = LOSSES[task.kind], SOFT_LOSSES[task.kind], task.recipe.clip
+        self.soft = train.soft
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.rates = [group["lr"] for group in optimizer.param_groups]
 
     def __call__(self, rows: np.ndarray, factor: float) -> torch.Tensor:
-        """The loss before the update; `factor` multiplies the learning rate."""
+        """The loss against the labels before the update; `factor` multiplies the learning rate."""
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         ids, mask = self.encoded.batch(rows, self.subject.device)
         with autocast(self.subject.device, self.subject.precision):
             logits = self.head(self.subject.features(ids, mask))
-        loss = self.loss(logits, self.targets[torch.from_numpy(rows).to(self.targets.device)])
+        hard = self.loss(logits, self.targets[torch.from_numpy(rows).to(self.targets.device)])
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self._mixed(hard, logits, rows, mask).backward()
         nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()
-        return loss.detach()
+        return hard.detach()
+
+    def _mixed(
+        self, hard: torch.Tensor, logits: torch.Tensor, rows: np.ndarray, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """With the teacher's part, where there is a teacher."""
+        if self.soft is None:
+            return hard
+        outputs = self.soft.outputs[rows]
+        if outputs.ndim == 3:  # spans: this batch is padded to its own longest row
+            outputs = outputs[..., : logits.shape[-1]]
+        teacher = torch.from_numpy(outputs).to(logits.device)
+        soft = self.soft_loss(logits, teacher, mask, self.soft.temperature)
+        return self.soft.alpha * hard + (1 - self.soft.alpha) * soft
 
 
 def _head(task: Task, width: int) -> nn.Module:
@@ -171,26 +198,44 @@ def score_of(task: Task, frame: pd.DataFrame, given: Answers) -> dict[str, float
     return {name: score.value for name, score in scores(task.kind, task.metrics, truth, given.predictions).items()}
 
 
-@torch.inference_mode()
 def predict(subject: Subject, head: nn.Module, task: Task, side: Side) -> Answers:
     """Predictions for every example, in evaluation mode, in the frame's order."""
-    subject.model.eval()
-    head.eval()
-    rows = list(batches_by_length(side.encoded.lengths))
-    logits = []
-    for part in rows:
-        ids, mask = side.encoded.batch(part, subject.device)
-        with autocast(subject.device, subject.precision):
-            out = head(subject.features(ids, mask)).float()
-        logits.append(out if side.windows is None else _spans(out, side.windows, part))
-    if side.windows is not None:
-        return _span_answers(task, side, rows, logits)
-    ordered = torch.cat(logits)[torch.from_numpy(np.argsort(np.concatenate(rows)))].cpu()
+    cut = side.windows
+    if cut is not None:
+        parts = [(rows, _spans(out, cut, rows)) for rows, out in _forward(subject, head, side)]
+        return _span_answers(task, side, [rows for rows, _ in parts], [found for _, found in parts])
+    ordered = torch.from_numpy(outputs(subject, head, side))
     if task.kind == "regression":
         values = np.nan_to_num(ordered.squeeze(1).double().numpy())
         return Answers(values, values)
     shares = torch.softmax(ordered.double(), dim=1).numpy()
     return Answers(shares.argmax(1), np.nan_to_num(shares[np.arange(len(shares)), side.targets]))
+
+
+def outputs(subject: Subject, head: nn.Module, side: Side) -> np.ndarray:
+    """The head's outputs for every row, in evaluation mode and float32, in the rows' order; spans are padded by 0."""
+    made: np.ndarray | None = None
+    for rows, out in _forward(subject, head, side):
+        if made is None:
+            width = side.encoded.ids.shape[1:] if side.windows is not None else out.shape[2:]
+            made = np.zeros((len(side.encoded), out.shape[1], *width), dtype=np.float32)
+        if side.windows is not None:
+            made[rows, :, : out.shape[2]] = out.cpu().numpy()
+        else:
+            made[rows] = out.cpu().numpy()
+    assert made is not None
+    return made
+
+
+def _forward(subject: Subject, head: nn.Module, side: Side) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """Rows and the head's outputs for them, in batches of similar length."""
+    subject.model.eval()
+    head.eval()
+    for rows in batches_by_length(side.encoded.lengths):
+        with torch.inference_mode(), autocast(subject.device, subject.precision):
+            ids, mask = side.encoded.batch(rows, subject.device)
+            out = head(subject.features(ids, mask)).float()
+        yield rows, out
 
 
 def _spans(logits: torch.Tensor, cut: Windows, part: np.ndarray) -> torch.Tensor:

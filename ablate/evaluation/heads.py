@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from ablate.data.hashing import key_of, mix
+from ablate.objectives.losses import kl_divergence_sum
 
 STD = 0.02  # of fresh weights, as BERT's
+NOWHERE = -1e4  # a logit that leaves a position no share, and no gradient of nan
 
 
 class PooledHead(nn.Module):
@@ -66,6 +68,38 @@ def span_loss(logits: Float[Tensor, "batch 2 seq"], labels: Int64[Tensor, "batch
     return F.cross_entropy(logits.float().flatten(0, 1), labels.flatten())
 
 
+def soft_classification_loss(
+    logits: Float[Tensor, "batch classes"],
+    teacher: Float[Tensor, "batch classes"],
+    mask: Bool[Tensor, "batch seq"] | None,  # noqa: ARG001 (of spans)
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Mean of T^2 KL(teacher || student) at temperature T, in nats."""
+    return kl_divergence_sum(logits, teacher, temperature=temperature) / len(logits)
+
+
+def soft_regression_loss(
+    logits: Float[Tensor, "batch 1"],
+    teacher: Float[Tensor, "batch 1"],
+    mask: Bool[Tensor, "batch seq"] | None,  # noqa: ARG001 (of spans)
+    temperature: float,  # noqa: ARG001 (one number has none)
+) -> Float[Tensor, ""]:
+    """Mean squared distance from the teacher's number."""
+    return F.mse_loss(logits.float(), teacher)
+
+
+def soft_span_loss(
+    logits: Float[Tensor, "batch 2 seq"],
+    teacher: Float[Tensor, "batch 2 seq"],
+    mask: Bool[Tensor, "batch seq"] | None,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Mean over starts and ends of T^2 KL(teacher || student) between positions, padding left out."""
+    if mask is not None:
+        logits, teacher = (x.float().masked_fill(~mask[:, None], NOWHERE) for x in (logits, teacher))
+    return kl_divergence_sum(logits.flatten(0, 1), teacher.flatten(0, 1), temperature=temperature) / (2 * len(logits))
+
+
 def baseline_loss(kind: str, labels: np.ndarray) -> float:
     """The training loss of a model that ignores its input: entropy of the labels, or their variance."""
     if kind == "regression":
@@ -79,4 +113,7 @@ def baseline_loss(kind: str, labels: np.ndarray) -> float:
 
 LOSSES: dict[str, Any] = {
     "classification": classification_loss, "regression": regression_loss, "span": span_loss,
+}  # fmt: skip
+SOFT_LOSSES: dict[str, Any] = {
+    "classification": soft_classification_loss, "regression": soft_regression_loss, "span": soft_span_loss,
 }  # fmt: skip

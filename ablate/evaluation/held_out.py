@@ -41,8 +41,10 @@ class HeldOut:
             part = np.flatnonzero(np.isin(row, chosen))
             positions = np.searchsorted(chosen, row[part]) * width + column[part]
             masked = Masked(self.masked.input_ids[chosen, :width], positions, self.masked.labels[part])
-            counts = {"update_masked": len(part), "update_sequences": len(chosen)}
-            yield part, tensors(rows, masked, self.is_random[chosen], **counts)
+            yield part, tensors(
+                rows, masked, self.is_random[chosen], update_masked=len(part),
+                update_tokens=int(rows.lengths.sum()), update_sequences=len(chosen),
+            )  # fmt: skip
 
 
 def evaluation_documents(store: TokenStore, *, chars: int, chars_per_document: int) -> Int64[np.ndarray, " documents"]:

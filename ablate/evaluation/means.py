@@ -22,8 +22,24 @@ GLUE = {
 GLUE_8 = tuple(name for name in GLUE if name != "wnli")
 
 
+BASELINES = ("majority", "bag_of_words")
+
+
 def all_means(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Every mean that the metrics allow, of fine-tuned scores and, under `probe/`, of the probe's."""
+    """Every mean that the metrics allow, of fine-tuned scores and, under `probe/`, of the probe's.
+
+    Beside each, `<mean>/majority` and `<mean>/bag_of_words`: the same mean of what needs no encoder.
+    """
+    found = _means(metrics)
+    for baseline in BASELINES:
+        simple = _means(
+            {key.removesuffix(f"/{baseline}"): v for key, v in metrics.items() if key.endswith(f"/{baseline}")}
+        )
+        found |= {f"{name}/{baseline}": value for name, value in simple.items() if name in found}
+    return found
+
+
+def _means(metrics: Mapping[str, float]) -> dict[str, float]:
     return embedded_means(metrics) | glue_means(metrics) | embedded_means(metrics, prefix="probe/")
 
 

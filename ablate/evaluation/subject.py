@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int64
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ablate.models.dropout import use_torchs_own
 from ablate.training.precision import Precision
 
 
@@ -29,8 +30,10 @@ class Subject:
         return self.model.hidden_states(input_ids, mask, None)  # type: ignore[operator]
 
     def copied(self) -> "Subject":
-        """With a copy of the model, to be trained on."""
-        return replace(self, model=copy.deepcopy(self.model))
+        """With a copy of the model, to be trained on: with torch's dropout, as the model's folder gives it."""
+        model = copy.deepcopy(self.model)
+        use_torchs_own(model)
+        return replace(self, model=model)
 
     @torch.no_grad()
     def width(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from rich.table import Table
 
-from ablate.evaluation.means import is_mean
+from ablate.evaluation.means import BASELINES, is_mean
 
 
 def downstream_table(metrics: Mapping[str, float], *, title: str) -> Table | None:
@@ -18,10 +18,10 @@ def downstream_table(metrics: Mapping[str, float], *, title: str) -> Table | Non
     table = Table("score", *columns, title=title, title_justify="left", box=None)
     for column in table.columns:
         column.justify, column.no_wrap = "left" if column.header == "score" else "right", True
-    for name in sorted(names, key=lambda n: (n.startswith("probe/"), n)):
+    means = [name for name in metrics if is_mean(name) and not name.endswith(BASELINES)]
+    of_tasks = sorted(set(names) - set(means), key=lambda n: (n.startswith("probe/"), n))
+    for name in (*of_tasks, *sorted(means)):
         table.add_row(name, *_cells(metrics, name))
-    for name in sorted(name for name in metrics if is_mean(name)):
-        table.add_row(name, _number(metrics[name]))
     return table
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.data.hashing import mix
-from ablate.evaluation.finetuning import Answers, Side, Tuned, degenerate, finetune, predict, side
+from ablate.evaluation.finetuning import Answers, Side, SoftTargets, Tuned, degenerate, finetune, predict, side
 from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText, Task, TaskData
 
@@ -22,14 +22,17 @@ class SeedResult:
     examples_per_s: float
 
 
-def tune(subject: Subject, task: Task, data: TaskData, *, seeds: int, stream: int) -> list[SeedResult]:
-    """Fine-tune with `seeds` seeds.
+def tune(
+    subject: Subject, task: Task, data: TaskData, *, seeds: int, stream: int, soft: SoftTargets | None = None
+) -> list[SeedResult]:
+    """Fine-tune with `seeds` seeds, learning from a teacher's outputs beside the labels where they are given.
 
     With several learning rates, seed 0 tries each and the best on the split of train is kept for all seeds; ties go
     to the first. With one learning rate and no early stopping there is nothing to choose, and all of train is used.
     """
     tests = {name: side(subject, task, frame) for name, frame in data.tests.items()}
-    train, development = _sides(subject, task, data)
+    train, development = sides(subject, task, data)
+    train = replace(train, soft=soft)
     first = best_of(subject, task, train, development, stream=_stream(stream, 0))
     rate, results = first[0], [_result(0, first[0], first[1], task, train, tests)]
     del first
@@ -57,12 +60,13 @@ def starting_point(subject: Subject, task: Task, held_out: HeldOutText | None, *
     if task.start_from is None:
         return subject
     first = task.start_from
-    train, development = _sides(subject, first, first.data(held_out))
+    train, development = sides(subject, first, first.data(held_out))
     _, tuned = best_of(subject, first, train, development, stream=_stream(stream, 0))
     return replace(tuned.subject)
 
 
-def _sides(subject: Subject, task: Task, data: TaskData) -> tuple[Side, Side | None]:
+def sides(subject: Subject, task: Task, data: TaskData) -> tuple[Side, Side | None]:
+    """What is trained on, and the split of train to choose by; None where there is nothing to choose."""
     if len(task.recipe.learning_rates) == 1 and not task.recipe.early_stopping:
         return side(subject, task, pd.concat([data.train, data.development])), None
     return side(subject, task, data.train), side(subject, task, data.development)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from ablate.config.science import digest
 from ablate.runs.directory import LOCK, PROVENANCE
 from ablate.runs.record import RESULT, Record, UnreadableRecord, read_failure, read_result
 
@@ -77,9 +78,10 @@ def read_run(directory: Path) -> Run:
     if record is None:
         return Run(**names, **_unfinished(directory))
     provenance = _provenance(directory)
-    identity, started = provenance.get("identity", {}), _started(provenance)
+    started = _started(provenance)
     state: State = "done" if record.status == "ok" else "diverged"
     problem = _foreign(names, record, provenance) or (record.reason if state == "diverged" else None)
+    identity = provenance.get("identity", {}) if problem is None or state == "diverged" else {}
     if problem is not None and state == "done":
         state = "unreadable"
     return Run(
@@ -142,4 +144,7 @@ def _foreign(names: Mapping[str, Any], record: Record, provenance: Mapping[str, 
         return f"{path.parent / PROVENANCE} is missing or corrupt, so what was run is not known"
     if provenance.get("run_id") != record.run_id:
         return f"{path} is of run {record.run_id}, its {PROVENANCE} of {provenance.get('run_id')}"
+    identity = provenance.get("identity")
+    if not isinstance(identity, dict) or digest(identity) != record.run_id:
+        return f"{path.parent / PROVENANCE} was changed: what it says was run is not run {record.run_id}"
     return None

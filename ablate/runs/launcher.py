@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from ablate.runs.directory import Place
-from ablate.runs.record import FAILURE, UnreadableRecord, read_result, write_failure
+from ablate.runs.record import FAILURE, UnreadableRecord, in_words, read_failure, read_result, write_failure
 
 OK, FAULT, MISTAKE = 0, 1, 2
 _POLL = 0.05  # seconds
@@ -36,6 +36,7 @@ class Task:
     started: float = 0.0
     seconds: float = 0.0
     said: str = ""
+    kills: int | None = None  # by the kernel for lack of memory, until the task started
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
     output: IO[str] | None = field(default=None, repr=False)
 
@@ -69,6 +70,7 @@ def run_tasks(
 
 
 def _start(task: Task, *, threads: int, command: Sequence[str]) -> Task:
+    task.kills = kills_for_memory()
     environment = {**os.environ, **{name: str(threads) for name in _THREADS}}
     task.output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed in _finish
     task.process = subprocess.Popen(
@@ -85,6 +87,15 @@ def _start(task: Task, *, threads: int, command: Sequence[str]) -> Task:
     return task
 
 
+def kills_for_memory() -> int | None:
+    """How many processes the kernel has killed for lack of memory since it started; None where it does not count."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
 def _finish(task: Task) -> None:
     """Read the outcome; write failure.json for a process that could not."""
     assert task.process is not None and task.output is not None
@@ -97,9 +108,11 @@ def _finish(task: Task) -> None:
     task.outcome = code if code in (OK, MISTAKE) else FAULT
     task.phase = "done" if code == OK or _is_final(task.place.directory) else "failed"
     if task.phase == "failed" and code != MISTAKE and (code < 0 or not (task.place.directory / FAILURE).exists()):
-        task.said = _cause(code, task.said)
+        task.said = in_words(_cause(code, task.said, starved=(kills_for_memory() or 0) > (task.kills or 0)))
         task.place.directory.mkdir(parents=True, exist_ok=True)
         write_failure(task.place.directory, run_id="", error=task.said, traceback=text[-_TAIL:])
+    elif task.phase == "failed" and code != MISTAKE:  # the run has written down what it was
+        task.said = str((read_failure(task.place.directory) or {}).get("error", task.said))
 
 
 def _is_final(directory: Path) -> bool:
@@ -109,15 +122,19 @@ def _is_final(directory: Path) -> bool:
         return False
 
 
-def _cause(code: int, said: str) -> str:
+def _cause(code: int, said: str, *, starved: bool) -> str:
+    """What ended a process. starved: whether the kernel has killed for lack of memory since it began."""
     if code >= 0:
         return f"the process ended with code {code}: {said or 'it said nothing'}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    memory = ", perhaps because the machine was out of memory" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{memory}"
+    if name != "SIGKILL":
+        return f"the process was killed by {name}"
+    # other killers (of a container, of a desktop) are not in the kernel's count
+    likely = "probably" if starved else "perhaps"
+    return f"the process was killed by {name}, {likely} because the machine was out of memory"
 
 
 def _last_line(text: str) -> str:

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 RESULT, FAILURE = "result.json", "failure.json"
+_OUT = "out of memory"
+_NO_MEMORY = (  # as Python, numpy, torch on CPU and GPU, and C++ say it
+    "memoryerror", "unable to allocate", "can't allocate memory", "cannot allocate memory", "not enough memory",
+    "out of memory. tried to allocate", "outofmemoryerror", "bad_alloc",
+)  # fmt: skip
 Status = Literal["ok", "diverged"]
 
 
@@ -68,23 +73,30 @@ def read_result(directory: Path) -> Record | None:
         plain = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnreadableRecord(f"{path} cannot be read: {error}") from error
     try:
         names = [f for f in Record.__dataclass_fields__ if f != "extra"]
         known = {name: plain[name] for name in names if name in plain}
         if known["status"] not in get_args(Status):
             raise ValueError(f"status={known['status']}: must be {' or '.join(get_args(Status))}")
-        known["metrics"] = {str(k): float(v) for k, v in known["metrics"].items()}
+        known["metrics"] = {str(k): _metric(k, v) for k, v in known["metrics"].items()}
         record = Record(**known, extra={k: v for k, v in plain.items() if k not in names})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise UnreadableRecord(f"{path} is not a run's record: {error}") from error
     return record
 
 
 def write_failure(directory: Path, *, run_id: str, error: str, traceback: str) -> None:
     """What a fault was; the same command retries the run."""
-    write_json(directory / FAILURE, {"run_id": run_id, "error": error, "traceback": traceback})
+    write_json(directory / FAILURE, {"run_id": run_id, "error": in_words(error), "traceback": traceback})
+
+
+def in_words(error: str) -> str:
+    """The error, beginning with what it means where memory ran out: libraries each say it in their own way."""
+    if any(text in error.lower() for text in _NO_MEMORY) and not error.startswith(_OUT):
+        return f"{_OUT}: {error}"
+    return error
 
 
 def read_failure(directory: Path) -> dict[str, Any] | None:
@@ -104,6 +116,12 @@ def write_json(path: Path, value: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def _metric(name: str, value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError(f"metrics: {name}={value} is no number")
+    return float(value)
 
 
 def _finite(value: float) -> bool:

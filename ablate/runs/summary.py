@@ -34,10 +34,14 @@ def _learnt(m: dict[str, float]) -> list[tuple[str, str]]:
 
 
 def _cost(m: dict[str, float]) -> list[tuple[str, str]]:
+    taught = (
+        [("teacher's share of that", f"{100 * m['train/teacher_share']:.0f} %")] if "train/teacher_share" in m else []
+    )
     return [
         ("tokens (epochs)", f"{m['train/tokens']:,.0f} ({m['train/epochs']:.2f})"),
         ("updates", f"{m['train/updates']:,.0f}"),
         ("training time", f"{m['train/seconds']:,.1f} s"),
+        *taught,
         ("throughput", f"{m['train/tokens_per_s']:,.0f} tokens/s"),
         ("training compute", f"{m['train/flops']:.3g} FLOPs"),
         ("parameters", f"{m['params']:,.0f}"),

@@ -1,9 +1,10 @@
 """Hydra's door to ablate's sweeps. Every Hydra program in this environment imports this file: it must stay light."""
-# ruff: noqa: TID251, ARG002  # Hydra's hooks have fixed arguments
+# ruff: noqa: TID251, ARG002, ARG004  # Hydra's hooks have fixed arguments
 
 from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -11,7 +12,24 @@ from omegaconf import DictConfig
 
 
 class CheckedSweeper(BasicSweeper):
-    """The basic sweeper for jobs that are already composed and checked."""
+    """The basic sweeper for jobs that are already composed and checked; the runs that teach others come first.
+
+    more: what `ablate.sweep.plan` has read from the config: sweeps beside `params`.
+    """
+
+    def __init__(
+        self, max_batch_size: int | None, params: dict[str, str] | None = None, more: Sequence[object] = ()
+    ) -> None:
+        super().__init__(max_batch_size, params)
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
+        """The planned jobs in batches, each of which is launched when the one before is through."""
+        from ablate.sweep import asked_jobs, teacher_stages
+
+        jobs = asked_jobs()
+        size = max_batch_size if max_batch_size and max_batch_size > 0 else max(len(jobs), 1)
+        return [*teacher_stages(), *(jobs[i : i + size] for i in range(0, len(jobs), size))]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: `ablate.sweep.plan` has done it, in words."""

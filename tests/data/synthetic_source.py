@@ -8,7 +8,7 @@ import numpy as np
 from ablate.data.cache import digest
 from ablate.data.documents import Document
 
-ARRAYS = ("tokens", "sentences", "documents", "document_keys")
+ARRAYS = ("tokens", "sentences", "documents", "document_keys", "document_bytes")
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "an", "er", "is")]
 
 

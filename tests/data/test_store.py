@@ -60,6 +60,7 @@ def test_ids_keys_counts_and_decoding(prepared):
     for side, documents in sides(source, corpus):
         assert side.document_ids == tuple(document.id for document in documents)
         assert side.document_keys.tolist() == [key_of(document.id) for document in documents]
+        assert side.document_bytes.tolist() == [len(document.text.encode()) for document in documents]
         for index, (start, end) in enumerate(zip(side.document_tokens()[:-1], side.document_tokens()[1:], strict=True)):
             decoded = tokenizer.decode(side.tokens[start:end].tolist(), skip_special_tokens=False)
             assert _letters(decoded) == _letters(documents[index].text)
@@ -117,6 +118,8 @@ def test_what_has_no_tokens_is_dropped(tmp_path):
     assert (np.diff(corpus.train.sentences) > 0).all()
     assert (np.diff(corpus.train.documents) > 0).all()
     assert corpus.train.documents[-1] == len(corpus.train.sentences) - 1
+    assert corpus.train.document_bytes[-1] == len(odd.text.encode("utf-8", "surrogatepass"))
+    assert len(corpus.train.document_bytes) == corpus.train.num_documents
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(1 << 16, np.uint16), ((1 << 16) + 1, np.uint32)])

@@ -5,10 +5,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+from synthetic_source import make_source
 from synthetic_store import flat_store, random_documents, store_of
 
 from ablate.data import formats
-from ablate.data.training import in_blocks
+from ablate.data.order import select_documents
+from ablate.data.store import prepare
+from ablate.data.tokenizers import ByteBPE, WordPiece
+from ablate.data.training import Streams, bytes_per_token, in_blocks, update_plan
+from ablate.errors import UserError
+from ablate.training.budget import resolve
 
 STORE = store_of(random_documents(num_documents=80))
 DOCUMENTS = np.random.default_rng(0).permutation(80)
@@ -71,3 +77,30 @@ def test_memory_follows_the_block_and_not_the_corpus():
         return used
 
     assert peak(len(store.tokens) // 16) < 0.5 * peak(10**9)
+
+
+@pytest.mark.parametrize("name", ["full_sentences", "segment_pair"])
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_equal_bytes_are_equal_passes_over_the_text_for_every_tokenizer(name, fraction, tmp_path):
+    """400 kB of text twice over: as many updates more as the tokenizer makes tokens more."""
+    source, updates, passes = make_source(200), [], []
+    for kind in (WordPiece(vocab_size=300, lowercase=False), ByteBPE(vocab_size=1000)):
+        store = prepare(source, kind, cache=tmp_path).train
+        chosen = select_documents(store, fraction=fraction)
+        sequences = getattr(formats, name)(store, chosen, length=64, seed=0)
+        plan = update_plan(sequences, batch_tokens=512, streams=Streams.of(0, 0))
+        of_token = bytes_per_token(store, plan, fraction=fraction)
+        raw = {key: len(one.text.encode()) for one in source.items for key in [one.id]}
+        text = sum(raw[store.document_ids[i]] for i in chosen)
+        assert of_token * plan.epoch_tokens == pytest.approx(text)
+        budget = resolve(match="bytes", amount=2 * text, batch_tokens=512, flops_per_token=1, bytes_per_token=of_token)
+        updates.append(budget.updates)
+        passes.append(budget.updates * 512 / plan.epoch_tokens)
+        assert 2.0 <= passes[-1] <= 2.0 + 512 / plan.epoch_tokens
+    assert updates[0] > 1.1 * updates[1]  # 300 pieces make more tokens of it than 1,000
+
+
+def test_a_store_of_an_earlier_version_says_how_to_get_bytes():
+    plan = update_plan(made("doc_sentences", 10**9), batch_tokens=512, streams=Streams.of(0, 0))
+    with pytest.raises(UserError, match=r"budget\.match=bytes: .* delete the folder tokens of the cache"):
+        bytes_per_token(STORE, plan, fraction=1.0)

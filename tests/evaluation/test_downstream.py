@@ -111,6 +111,16 @@ def test_a_finished_run_is_asked_more_without_training(run_tiny, prose):
     assert (directory / "model" / "model.safetensors").stat().st_mtime_ns == trained
 
 
+def test_a_run_can_teach_in_a_preset(run_tiny, prose):
+    plain, directory = run_tiny(prose, *TUNED)
+    taught, same = run_tiny(prose, *TUNED, f"+eval.finetuning.teacher={directory}")
+    assert same == directory
+    assert taught.evaluations["word_swap"] != plain.evaluations["word_swap"]
+    assert taught.evaluations["probe/word_swap"] == plain.evaluations["probe/word_swap"]
+    assert 0 <= taught.metrics["word_swap/accuracy/teacher"] <= 1
+    assert "word_swap/accuracy/teacher" not in plain.metrics
+
+
 def test_afterwards_gives_the_same_bits_as_inside_the_run(run_tiny, command, prose, cache):
     record, directory = run_tiny(prose, *TUNED)
     inside = pd.read_parquet(directory / "predictions" / "word_swap.parquet")

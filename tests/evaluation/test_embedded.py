@@ -158,6 +158,7 @@ def test_text_without_groups_has_no_topics(tmp_path):
 def test_too_little_text_is_said(tmp_path):
     with pytest.raises(NotEnoughText, match=r"fewer than 100"):
         task("sentence_order").load(HeldOutText(Text(modules=2), tmp_path))
+    assert pair_match([]).empty
 
 
 def test_a_changed_corpus_is_not_taken_for_the_pinned_one(tmp_path):

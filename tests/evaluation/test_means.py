@@ -72,3 +72,23 @@ def test_embedded_means(prefix):
     assert set(all_means(scores)) == {
         f"{prefix}embedded/mean_pair", f"{prefix}embedded/mean_pair_match_sentence_order_word_swap"
     }  # fmt: skip
+
+
+def test_the_means_of_what_needs_no_encoder_stand_beside_them():
+    """By hand: majorities 1/8, 1/2, 1/2, 1/2."""
+    scores = {f"{task}/accuracy": 0.9 for task in EMBEDDED}
+    majorities = dict(zip(EMBEDDED, (0.125, 0.5, 0.5, 0.5), strict=True))
+    got = all_means(scores | {f"{task}/accuracy/majority": value for task, value in majorities.items()})
+    assert got["embedded/mean/majority"] == pytest.approx((0.125 + 1.5) / 4)
+    assert got["embedded/mean_single/majority"] == pytest.approx((0.125 + 0.5) / 2)
+    assert got["embedded/mean_pair/majority"] == pytest.approx(0.5)
+    assert "embedded/mean/bag_of_words" not in got
+    glue = all_means(SCORES | {f"{key}/majority": 0.5 * value for key, value in SCORES.items()})
+    for name in ("mean_8", "mean_9_with_wnli", "mean_9_mnli_twice"):
+        assert glue[f"glue/{name}/majority"] == pytest.approx(0.5 * glue[f"glue/{name}"])
+
+
+def test_no_mean_of_baselines_over_other_tasks_than_the_scores():
+    scores = {f"{task}/accuracy": 0.9 for task in EMBEDDED}
+    got = all_means(scores | {f"{task}/accuracy/majority": 0.5 for task in EMBEDDED[:3]})
+    assert [name for name in got if "majority" in name] == ["embedded/mean_single/majority"]

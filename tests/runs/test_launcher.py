@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ablate.runs import launcher
 from ablate.runs.directory import Place
 from ablate.runs.launcher import Task, run_tasks
 from ablate.runs.live import Board, time_left
@@ -69,6 +70,27 @@ def test_a_crash_hurts_only_itself_and_is_written_down(tmp_path):
     assert "last words" in read_failure(tasks[1].place.directory)["traceback"]
     assert "RuntimeError: no" in read_failure(tasks[2].place.directory)["error"]
     assert read_failure(tasks[0].place.directory) is None
+
+
+def test_a_kill_while_the_kernel_kills_for_memory_is_probably_one(tmp_path, monkeypatch):
+    counts = iter([3, 4])
+    monkeypatch.setattr(launcher, "kills_for_memory", lambda: next(counts))
+    one = task(tmp_path)
+    assert run([one], "import os, signal; os.kill(os.getpid(), signal.SIGKILL)") == [1]
+    assert one.said == "the process was killed by SIGKILL, probably because the machine was out of memory"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits address space")
+def test_a_run_out_of_memory_says_so_and_hurts_no_other(tmp_path):
+    """For real: the process may not have more than 1 GB, and one run asks for 4."""
+    script = (
+        "import json, resource, sys\nresource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
+        "if json.load(sys.stdin)['arm'] == 'b': bytearray(4 * 10**9)"
+    )
+    tasks = [task(tmp_path, name) for name in ("a", "b", "c")]
+    assert run(tasks, script) == [0, 1, 0]
+    assert tasks[1].said == "out of memory: the process ended with code 1: MemoryError"
+    assert read_failure(tasks[1].place.directory)["error"] == tasks[1].said
 
 
 def test_a_mistake_leaves_no_failure_in_a_directory_that_may_be_anothers(tmp_path):

@@ -77,3 +77,25 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "result.json", {"a": object()})
     assert read_result(tmp_path) == RECORD
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "MemoryError: ",
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+        "tried to allocate 16777216 bytes. Error code 12 (Cannot allocate memory)",
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 79.15 GiB",
+        "_ArrayMemoryError: Unable to allocate 7.45 GiB for an array with shape (1000000000,) and data type float64",
+        "OSError: [Errno 12] Cannot allocate memory",
+    ],
+)
+def test_every_way_to_run_out_of_memory_is_said_in_one(tmp_path, error):
+    write_failure(tmp_path, run_id="", error=error, traceback="")
+    assert read_failure(tmp_path)["error"] == f"out of memory: {error}"
+
+
+@pytest.mark.parametrize("error", ["ValueError: no", "out of memory: MemoryError: "])
+def test_other_errors_are_left_as_they_are(tmp_path, error):
+    write_failure(tmp_path, run_id="", error=error, traceback="")
+    assert read_failure(tmp_path)["error"] == error
