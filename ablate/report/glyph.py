@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ablate.stats.tested import PartResult
 from ablate.stats.verdicts import Verdict
 
 WIDTH = 320.0
@@ -24,7 +23,7 @@ class Glyph:
 
 def glyph_of(verdict: Verdict) -> Glyph | None:
     """None where nothing was tested."""
-    part = weakest(verdict)
+    part = verdict.stated
     if part is None:
         return None
     none = 1.0 if verdict.kind == "speed" else 0.0
@@ -40,8 +39,3 @@ def glyph_of(verdict: Verdict) -> Glyph | None:
         low=at(part.interval[0]), estimate=at(part.estimate), high=at(part.interval[1]), origin=at(none),
         origin_label=f"{none:g}", region=(at(part.low), WIDTH if part.high is None else at(part.high)), bounds=bounds,
     )  # fmt: skip
-
-
-def weakest(verdict: Verdict) -> PartResult | None:
-    """The part whose numbers the verdict states."""
-    return max(verdict.parts, key=lambda part: part.p, default=None)

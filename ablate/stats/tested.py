@@ -1,6 +1,7 @@
 """One claim's test on its own: estimates and p-values of its parts, before other claims are looked at."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,16 @@ class PartResult:
     df: float
     p: float
     p_contradicted: float
+
+
+def stated_part(kind: str, word: str, results: Sequence[PartResult]) -> PartResult:
+    """Whose numbers stand for a claim of several parts: the weakest's, of a trend that holds those of its ends.
+
+    A trend's steps need only not turn back; how much there is to it, its ends say.
+    """
+    if kind == "trend" and word == "supported":
+        return results[0]
+    return max(results, key=lambda result: result.p)
 
 
 def run_test(claim: Claim, evidence: Evidence) -> Tested:

@@ -14,15 +14,16 @@ from ablate.stats.multiplicity import holm, simultaneous_level
 from ablate.stats.planning import detectable
 from ablate.stats.remarks import Setting, flags_of, needed_n_of, reason_of
 from ablate.stats.retention import Retained, no_gain_problem, retained
-from ablate.stats.tested import PartResult, Tested, part_result, run_test, sign_flip_of
+from ablate.stats.tested import PartResult, Tested, part_result, run_test, sign_flip_of, stated_part
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the data say of a claim. Numbers are None where nothing was tested.
 
-    estimate, interval: of the contrast (a ratio for speed), for a composite of its weakest part; the interval is
-    two-sided at level 1 - 2 alpha, which matches the unadjusted p; interval_simultaneous is Bonferroni over the family.
+    estimate, interval: of the contrast (a ratio for speed), for a composite of the part that is `stated`; the interval
+    is two-sided at level 1 - 2 alpha, which matches that part's unadjusted p; interval_simultaneous is Bonferroni over
+    the family.
     p, p_contradicted, p_negligible: one-sided, unadjusted; the `_holm` ones are adjusted over the study and decide.
     n: pairs, that is seeds. method: `one-sample t`, `crossed seeds x examples` or `arithmetic`.
     mde: the distance beyond the threshold found with power 0.8 at the observed spread and Holm's first step, as in
@@ -54,6 +55,11 @@ class Verdict:
     needed_n: int | None = None
     parts: tuple[PartResult, ...] = ()
     retained: Retained | None = None
+
+    @property
+    def stated(self) -> PartResult | None:
+        """The part that estimate and interval are of; None where nothing was tested."""
+        return stated_part(self.kind, self.verdict, self.parts) if self.parts else None
 
 
 def judge_claim(claim: Claim, evidence: Evidence, *, alpha: float = 0.05) -> Verdict:
@@ -144,6 +150,7 @@ def _with_test(tested: Tested, p: PValues, setting: Setting, *, unfounded: str |
     levels = {"level": 1 - 2 * alpha, "simultaneous": simultaneous_level(alpha=alpha, num_claims=family_size)}
     results = tuple(part_result(part, estimate, **levels) for part, estimate in tested.pairs)
     weakest = max(results, key=lambda result: result.p)
+    stated = stated_part(tested.claim.kind, setting.word, results)
     needed_n, p_sign_flip = needed_n_of(tested, setting), sign_flip_of(tested)
     spreads = [(part, float(estimate.se), float(estimate.df)) for part, estimate in tested.pairs]
     return Verdict(
@@ -156,9 +163,9 @@ def _with_test(tested: Tested, p: PValues, setting: Setting, *, unfounded: str |
         alpha=alpha,
         family_size=family_size,
         flags=flags_of(tested, setting, weakest=weakest, p_sign_flip=p_sign_flip),
-        estimate=weakest.estimate,
-        interval=weakest.interval,
-        interval_simultaneous=weakest.interval_simultaneous,
+        estimate=stated.estimate,
+        interval=stated.interval,
+        interval_simultaneous=stated.interval_simultaneous,
         p=float(p.supported),
         p_holm=float(adjusted.supported),
         p_contradicted=float(p.contradicted),

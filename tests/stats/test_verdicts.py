@@ -57,7 +57,7 @@ def test_the_constants_of_this_file() -> None:
         (claim("equivalence", margin=2.0), {"b": LEVEL - 2 + STEP}, 0.0),
         (claim("retention", "b - 0.5*base"), {"b": 0.5 * LEVEL + STEP}, 2.0),
         (claim("speed", "base / b", threshold=1.6), {"b": LEVEL / 1.6 / np.exp(STEP)}, 1.6 * math.e**2),
-        (claim("trend", ["base", "a", "b"], margin=1.0), {"a": LEVEL - 1 + STEP, "b": LEVEL + 10 + 2 * STEP}, 1.0),
+        (claim("trend", ["base", "a", "b"], margin=1.0), {"a": LEVEL - 1 + STEP, "b": LEVEL + 10 + 2 * STEP}, 14.0),
         (claim("trend", ["base", "a", "b"], margin=99.0), {"a": LEVEL + 10 + WOBBLE, "b": LEVEL + STEP}, 2.0),
         (claim("stack", STACK), {"a": LEVEL, "b": LEVEL + 9, "ab": LEVEL + 9 + STEP}, 2.0),
         (
@@ -120,6 +120,19 @@ def test_contradictions_by_hand(one: Claim, scores: dict[str, np.ndarray], p: fl
     assert verdict.p_contradicted == pytest.approx(p, rel=1e-6)
     assert verdict.verdict == "contradicted", verdict.reason
     assert verdict.p > 0.5
+
+
+def test_a_trend_states_its_ends_where_it_holds_and_elsewhere_what_stands_against_it() -> None:
+    trend = claim("trend", ["base", "a", "b"], margin=1.0)
+    holds = judged(trend, a=LEVEL - 1 + STEP, b=LEVEL + 10 + 2 * STEP)
+    turns = judged(trend, a=LEVEL + 9 + WOBBLE, b=LEVEL + 5 + WOBBLE - STEP)
+    assert (holds.verdict, holds.stated.name, turns.verdict, turns.stated.name) == (
+        "supported", "b - base", "contradicted", "b - a",
+    )  # fmt: skip
+    for verdict in (holds, turns):
+        assert (verdict.estimate, verdict.interval) == (verdict.stated.estimate, verdict.stated.interval)
+    assert turns.estimate == pytest.approx(-6.0)
+    assert "a - base" in holds.reason  # what p is of
 
 
 def test_exact_claims_are_arithmetic_and_in_no_family() -> None:

@@ -14,7 +14,6 @@ from ablate.report.figures.words import axis_label, short
 from ablate.report.material import Material, Plot
 from ablate.report.units import RATIO, name_of, spread_number, unit_of
 from ablate.report.words import level_text
-from ablate.stats.tested import PartResult
 from ablate.studies.judge import JudgedClaim
 
 SHOWN = 40  # claims: more do not fit a page
@@ -96,7 +95,7 @@ def _effect(axes: Axes, row: int, one: JudgedClaim) -> None:
     (line,) = axes.plot(verdict.interval, [row, row], color=colour, lw=2, solid_capstyle="butt", zorder=3)
     line.set_gid(f"interval {row}")
     axes.plot([verdict.estimate], [row], marker=marker, ms=6, color=colour, mec="white", mew=0.7, zorder=4)
-    part = weakest(one)
+    part = one.verdict.stated
     for bound in (part.low, part.high) if part else ():
         if bound is not None:
             axes.plot([bound, bound], [row - 0.38, row + 0.38], color=INK, lw=1.1, ls=(0, (2, 1.2)), zorder=2)
@@ -142,14 +141,8 @@ def _words(axes: Axes, row: int, one: JudgedClaim, *, lines: int) -> None:
     axes.text(1.02, row + up, _numbers(one), color=QUIET, fontsize=7, va="center", transform=transform)
 
 
-def weakest(one: JudgedClaim) -> PartResult | None:
-    """The part that the verdict's estimate and interval are of."""
-    same = (part for part in one.verdict.parts if part.interval == one.verdict.interval)
-    return next(same, None)
-
-
 def _contrast(one: JudgedClaim) -> str:
-    part = weakest(one)
+    part = one.verdict.stated
     if part is not None:
         return part.name
     return one.claim.contrast if isinstance(one.claim.contrast, str) else " < ".join(map(str, one.claim.contrast))
@@ -174,7 +167,7 @@ def _caption(material: Material, claims: Sequence[JudgedClaim], shown: Sequence[
         f"{level_text(judgement)} interval, which matches the unadjusted one-sided test; the verdict is decided by p "
         f"under Holm over {'each included study' if judgement.families else 'the study'}. Contrasts are turned so that "
         "larger is better. Grey band: the claim's margin around 0. Dashed: the bound that the interval must clear for "
-        "the claim to hold. A claim of several parts shows its weakest."
+        "the claim to hold. A claim of several parts shows its weakest, a trend that holds its ends."
     )
     if exact:
         text += f" {exact} exact {'claim is' if exact == 1 else 'claims are'} settled without an interval."

@@ -41,9 +41,9 @@ def _caption(material: Material) -> str:
     judgement = material.judgement
     return (
         f"n: paired seeds. Estimate and two-sided {level_text(judgement)} interval of the contrast, turned so that "
-        "larger is better (of its weakest part where a claim has several); p one-sided, before and after Holm over "
-        f"{adjusted_over(judgement)}; verdicts at alpha = {alpha_text(judgement)}. Margin, estimate and interval are "
-        "in the metric's unit."
+        "larger is better (where a claim has several parts, of the weakest, of a trend that holds of its ends); "
+        f"p one-sided, before and after Holm over {adjusted_over(judgement)}; verdicts at alpha = "
+        f"{alpha_text(judgement)}. Margin, estimate and interval are in the metric's unit."
     )
 
 
