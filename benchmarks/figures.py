@@ -15,6 +15,7 @@ import torch
 from ablate.config.paths import conf_dir
 from ablate.runs.provenance import git_state, hardware
 
+_ABOUT = ("date", "code", "threads", "python", "packages")  # what a benchmark's rows have in common
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
 
 
@@ -80,28 +81,35 @@ def _version(name: str) -> str:
 
 
 def write(figures: Sequence[Figure], about: dict[str, str], out: Path) -> None:
-    """`<out>/speed.csv` and `<out>/README.md`; rows of benchmarks that were not run this time stay as they are."""
+    """`<out>/speed.csv` and `<out>/README.md`.
+
+    Rows of other processors, and of benchmarks that were not run this time, stay as they are.
+    """
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([figure.record() for figure in figures])
-    table = table.assign(**{key: about[key] for key in ("date", "code", "processor")})
+    table = table.assign(**about)
     if (out / "speed.csv").exists():
         before = pd.read_csv(out / "speed.csv", keep_default_na=False)
-        table = pd.concat([before[~before["benchmark"].isin(table["benchmark"])], table])
-    table = table.sort_values("benchmark", kind="stable")
+        again = before["benchmark"].isin(table["benchmark"]) & (before["processor"] == about["processor"])
+        table = pd.concat([before[~again], table])
+    table = table.sort_values(["processor", "benchmark"], kind="stable")
     table.to_csv(out / "speed.csv", index=False, float_format="%.5g")
-    (out / "README.md").write_text(page(table, about))
+    (out / "README.md").write_text(page(table))
 
 
-def page(table: pd.DataFrame, about: dict[str, str]) -> str:
-    """The table in Markdown."""
-    lines = ["# Speed", "", *(f"- {key}: {value}" for key, value in about.items()), ""]
-    lines += [
+def page(table: pd.DataFrame) -> str:
+    """The table in Markdown, by processor."""
+    lines = [
+        "# Speed", "",
         "Made by `make bench`. Medians with the smallest and largest round; ratios are of measurements made in turns.",
         "",
-    ]
-    for benchmark, rows in table.groupby("benchmark", sort=False):
-        lines += [f"## {benchmark}", "", "| what | median | spread | rounds | target | met |"]
-        lines += ["| - | -: | -: | -: | -: | - |", *(row(one) for one in rows.to_dict("records")), ""]
+    ]  # fmt: skip
+    for processor, of in table.groupby("processor", sort=False):
+        lines += [f"## {processor}", ""]
+        for benchmark, rows in of.groupby("benchmark", sort=False):
+            about = "; ".join(f"{key} {' and '.join(map(str, rows[key].unique()))}" for key in _ABOUT)
+            lines += [f"### {benchmark}", "", f"{about}.", "", "| what | median | spread | rounds | target | met |"]
+            lines += ["| - | -: | -: | -: | -: | - |", *(row(one) for one in rows.to_dict("records")), ""]
     return "\n".join(lines)
 
 

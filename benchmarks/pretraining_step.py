@@ -74,6 +74,16 @@ def peak(dtype: torch.dtype, *, times: int = 5) -> float:
     return 2.0 * _SIDE**3 / min(found)
 
 
+def machine() -> list[Figure]:
+    """What MFU is a share of, and how much a float32 peer loses by its precision alone, on this processor."""
+    speed = {words: peak(dtype) / 1e9 for words, dtype in (("bf16", torch.bfloat16), ("float32", torch.float32))}
+    side = f"{_SIDE:,}"
+    return [
+        Figure.of("Machine", f"product of two matrices of {side} rows, {words}", [found], unit="GFLOP/s")
+        for words, found in speed.items()
+    ]  # fmt: skip
+
+
 def per_second(ends: list[float], amounts: list[int]) -> float:
     """Amount per second between the end of the last update not counted and the last end."""
     return sum(amounts[_SKIPPED:]) / (ends[-1] - ends[_SKIPPED - 1])

@@ -1,8 +1,9 @@
 """The recipe that a comparison trains, as overrides of ablate, and its corpus and models."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,10 @@ class Recipe:
     vocabulary: int | None = None  # rows of the output layer; None: as many as the tokenizer has
     data: tuple[str, ...] = ()  # overrides that say which text
     more: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process composes for itself, which is what registers the configs' resolvers."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def cfg(self) -> DictConfig:

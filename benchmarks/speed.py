@@ -6,6 +6,7 @@ Needs `pip install .[bench]`. Measurements are made in turns; a machine that doe
 import argparse
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -49,6 +50,7 @@ def plan(arguments: argparse.Namespace, root: str) -> dict[str, Callable[[], lis
         return [Figure.of("Report", "a report of 12 arms x 10 seeds", seconds, unit="s", target="<= 15")]
 
     return {
+        "machine": pretraining_step.machine,
         "pretraining": pretraining,
         "base": base,
         "distillation": lambda: distillation_step.compare(mini, updates=updates, rounds=rounds, threads=threads),
@@ -85,13 +87,21 @@ def main() -> None:
         if unknown:
             made.error(f"--only {unknown[0]}: must be any of {', '.join(benchmarks)}")
         about = circumstances(threads=arguments.threads)
+        failed = []
         for name in arguments.only or benchmarks:
             started = time.perf_counter()
-            found = benchmarks[name]()
+            try:
+                found = benchmarks[name]()
+            except RuntimeError as error:  # of one side; the other benchmarks are still wanted
+                failed.append(name)
+                print(f"{name} failed: {error}", file=sys.stderr)
+                continue
             write(found, about, arguments.out)
             print("\n".join(row(figure.record()) for figure in found))
             print(f"({name}: {time.perf_counter() - started:.0f} s)", flush=True)
     print(f"written to {arguments.out}")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -69,13 +69,14 @@ def hardware(device: torch.device) -> dict[str, Any]:
 
 
 def _processor() -> str:
+    """Its name, with family and model where they are said: one name is sold for several generations."""
     info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
+    lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line] if info.exists() else []
+    said = {key.strip(): value.strip() for key, value in lines}
+    name = said.get("model name") or platform.processor() or platform.machine()
+    return (
+        f"{name} (family {said['cpu family']}, model {said['model']})" if {"cpu family", "model"} <= set(said) else name
     )
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:

@@ -1,6 +1,7 @@
 """The benchmarks' sides at tiny sizes: each trains, the peers see the same text, and the losses are the same."""
 
 import json
+import pickle
 
 import pytest
 import torch
@@ -34,6 +35,14 @@ def test_the_peers_blocks_are_the_recipes_own_text(recipe):
     special = recipe.corpus.vocabulary.special
     words = [token for token in blocks[0] if not special[token]][:5]
     assert any(tokens[i : i + 5] == words for i in range(len(tokens)))
+
+
+def test_another_process_composes_the_recipe_for_itself(recipe):
+    assert recipe.cfg.seed == 0  # composed here
+    there = pickle.loads(pickle.dumps(recipe))
+    assert there == recipe
+    assert "cfg" in vars(recipe)
+    assert "cfg" not in vars(there)
 
 
 def test_the_output_layer_has_as_many_rows_as_were_asked_for(recipe):

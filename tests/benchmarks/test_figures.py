@@ -8,7 +8,9 @@ import pytest
 from benchmarks.figures import Figure, circumstances, ratio, write
 from benchmarks.turns import Side, in_turns
 
-CLOCK = {"date": "2026-01-01", "code": "abc", "processor": "p"}
+CLOCK = {
+    "date": "2026-01-01", "code": "abc", "processor": "p", "threads": "1", "python": "3", "packages": "torch 2",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,16 @@ def test_rows_of_other_benchmarks_stay(tmp_path):
     assert table["what"].tolist() == ["first", "new"]
     assert table["date"].tolist() == ["2026-01-01", "2026-02-02"]
     assert "| new | 1,234 s | 1,234 to 1,234 | 1 | <= 2 | no |" in (tmp_path / "README.md").read_text()
+
+
+def test_figures_of_another_processor_stay_beside(tmp_path):
+    for processor, seconds in (("p", 1.0), ("q", 2.0), ("q", 3.0)):
+        write([Figure.of("a", "first", [seconds], unit="s")], CLOCK | {"processor": processor}, tmp_path)
+    table = pd.read_csv(tmp_path / "speed.csv")
+    assert list(zip(table["processor"], table["median"], strict=True)) == [("p", 1.0), ("q", 3.0)]
+    page = (tmp_path / "README.md").read_text()
+    assert page.index("## p") < page.index("| first | 1 s") < page.index("## q") < page.index("| first | 3 s")
+    assert "date 2026-01-01; code abc; threads 1; python 3; packages torch 2." in page
 
 
 def test_circumstances_name_processor_and_packages():
