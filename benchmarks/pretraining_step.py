@@ -74,8 +74,9 @@ def peak(dtype: torch.dtype, *, times: int = 5) -> float:
     return 2.0 * _SIDE**3 / min(found)
 
 
-def machine() -> list[Figure]:
+def machine(*, threads: int) -> list[Figure]:
     """What MFU is a share of, and how much a float32 peer loses by its precision alone, on this processor."""
+    torch.set_num_threads(threads)
     speed = {words: peak(dtype) / 1e9 for words, dtype in (("bf16", torch.bfloat16), ("float32", torch.float32))}
     side = f"{_SIDE:,}"
     return [

@@ -50,7 +50,7 @@ def plan(arguments: argparse.Namespace, root: str) -> dict[str, Callable[[], lis
         return [Figure.of("Report", "a report of 12 arms x 10 seeds", seconds, unit="s", target="<= 15")]
 
     return {
-        "machine": pretraining_step.machine,
+        "machine": lambda: pretraining_step.machine(threads=threads),
         "pretraining": pretraining,
         "base": base,
         "distillation": lambda: distillation_step.compare(mini, updates=updates, rounds=rounds, threads=threads),
