@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablate.report.material import Material
+from ablate.studies.encodings import is_of_encoding
 from ablate.studies.metrics import is_better_higher
 
 
@@ -18,6 +19,11 @@ def finished(material: Material, metric: str) -> dict[str, dict[int, float]]:
         if run.arm in found and run.seed in seeds and np.isfinite(run.metrics.get(metric, np.nan)):
             found[run.arm][run.seed] = float(run.metrics[metric])
     return {arm: values for arm, values in found.items() if values}
+
+
+def of_other_tokens(material: Material) -> list[str]:
+    """Arms whose text is cut into other tokens than the baseline's: losses per token of both are of different kinds."""
+    return [arm for arm, keys in material.changes.items() if any(is_of_encoding(key) for key in keys)]
 
 
 def main_metrics(material: Material) -> list[str]:

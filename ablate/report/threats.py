@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ablate.report.arms import of_other_tokens
 from ablate.report.collect import Collected
 from ablate.report.units import short_number
 from ablate.report.words import counted, listed, sentence
@@ -17,7 +18,10 @@ def threats_of(collected: Collected) -> list[Threat]:
     if collected.archive.foreign:
         unknown = "Nothing is known of how these results were made: recipes, budgets, evaluation and when the claims "
         return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
-    return [*_scale(collected), *_data(collected), *_learning_rate(collected), *_common(collected), *_code(collected)]
+    return [
+        *_scale(collected), *_data(collected), *_encodings(collected), *_learning_rate(collected), *_common(collected),
+        *_code(collected),
+    ]  # fmt: skip
 
 
 def _common(collected: Collected) -> Iterator[Threat]:
@@ -78,6 +82,17 @@ def _data(collected: Collected) -> Iterator[Threat]:
         )
     if prints:
         yield "Data", f"{corpora}{f' ({name})' if name else ''}, in one language and of one kind.{read}"
+
+
+def _encodings(collected: Collected) -> Iterator[Threat]:
+    others = of_other_tokens(collected.material)
+    if others:
+        baseline = collected.material.judgement.study.baseline
+        yield (
+            "Encodings",
+            f"{listed(others)}: other tokens than those of {baseline}. Losses per token of both are shown and cannot "
+            "be compared; claims across them are in scores of tasks or in bits per character.",
+        )
 
 
 def _learning_rate(collected: Collected) -> Iterator[Threat]:

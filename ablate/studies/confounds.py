@@ -6,6 +6,7 @@ from typing import Any
 from ablate.errors import UserError
 from ablate.stats.claims import Part, parts_of
 from ablate.studies.claims import StudyClaim
+from ablate.studies.encodings import unit_problem
 from ablate.studies.factors import confounds, factor_of
 from ablate.studies.study import Study
 
@@ -56,12 +57,15 @@ def check_recipes(study: Study, recipes: Recipes) -> None:
     """Refuse claims that these arms cannot test, before any run.
 
     Raises:
-        UserError: a claim whose arms differ in other factors too, or do not differ at all.
+        UserError: a claim whose arms differ in other factors too, do not differ at all, or have no unit in common.
     """
     for claim in _testable(study, recipes):
         found = confounded(claim, recipes)
         if found:
             raise UserError(f"study {study.name}: claim {claim.id}: {confound_sentence(claim, found)}")
+        problem = unit_problem(claim, recipes)
+        if problem:
+            raise UserError(f"study {study.name}: claim {claim.id}: {problem}")
         for part in parts_of(claim.test):
             first, *others = part.contrast.arms
             if all(not confounds(recipes[first], recipes[arm], allowed=()) for arm in others):

@@ -10,6 +10,7 @@ from ablate.config.science import difference
 from ablate.runs.collect import Run
 from ablate.studies.claims import StudyClaim
 from ablate.studies.confounds import confound_sentence, confounded, listed_keys
+from ablate.studies.encodings import unit_problem
 
 AUDITED = {
     "tokens": "train/tokens",
@@ -34,7 +35,7 @@ def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> st
     everyone = [*(run for arm in compared.values() for run in arm), *(runs.get(control, ()) if control else ())]
     reasons = (
         _wrong_seed(everyone), _duplicates(compared), _mixed(compared), _confounds(claim, compared),
-        _evaluations(claim, everyone), _budgets(claim, compared), _hardware(claim, everyone),
+        _units(claim, compared), _evaluations(claim, everyone), _budgets(claim, compared), _hardware(claim, everyone),
     )  # fmt: skip
     found = [reason for reason in reasons if reason]
     return "; ".join(found) or None
@@ -78,6 +79,10 @@ def _mixed(runs: ByArm) -> str | None:
 def _confounds(claim: StudyClaim, runs: ByArm) -> str | None:
     found = confounded(claim, {arm: recipe_of(of_arm[0]) for arm, of_arm in runs.items() if of_arm})
     return confound_sentence(claim, found) if found else None
+
+
+def _units(claim: StudyClaim, runs: ByArm) -> str | None:
+    return unit_problem(claim, {arm: recipe_of(of_arm[0]) for arm, of_arm in runs.items() if of_arm})
 
 
 def _evaluations(claim: StudyClaim, runs: Sequence[Run]) -> str | None:

@@ -1,5 +1,7 @@
 """What a card says, for every kind of claim, against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 from synthetic_runs import write_run
 
@@ -95,5 +97,12 @@ def test_threats_name_the_plateau_the_unmeasured_and_the_single_learning_rate(co
     assert threats["Plateau"].startswith("quarter: on average less than 0.5 nats below")
     assert threats["Refused claims"].endswith("lost.")
     assert "Learning rate" in threats
+    assert "Encodings" not in threats
     assert "Lost runs" not in threats
     assert "Verdicts rest on 6 paired seeds" in threats["Seeds"]
+
+
+def test_arms_of_other_tokens_are_a_threat(collected):
+    changes = {"half": {"tokenizer._target_": ("WordPiece", "ByteBPE")}}
+    others = replace(collected, material=replace(collected.material, changes=changes))
+    assert dict(threats_of(others))["Encodings"].startswith("half: other tokens than those of bert.")

@@ -21,7 +21,7 @@ from ablate.studies.registration import read_entries, register
 from ablate.studies.study import read_study
 from ablate.studies.verdict_table import render, wide_console
 
-METRIC = "val/mlm_loss"
+METRIC, BITS = "val/mlm_loss", "val/bits_per_char"
 NOISE = np.array([0.011, -0.007, 0.003, -0.012, 0.009])
 MASKS = {
     "name": "masks", "question": "Masks?", "baseline": "bert", "arms": ["bert", "dynamic", "quarter"],
@@ -40,7 +40,7 @@ RATES = {
 }  # fmt: skip
 TEXT = {
     "name": "text", "question": "Encodings?", "baseline": "cased", "arms": ["cased", "bpe"], "seeds": 5,
-    "claims": [{"id": "bpe", "says": "better", "kind": "superiority", "contrast": "bpe - cased", "metric": METRIC,
+    "claims": [{"id": "bpe", "says": "better", "kind": "superiority", "contrast": "bpe - cased", "metric": BITS,
                 "factors": ["tokenizer"]}],
 }  # fmt: skip
 
@@ -56,7 +56,7 @@ def with_bytes(study=TEXT):
 
 def write_arm(folder, arm, level, *, noise=NOISE, changes=None, seeds=range(5)):
     for seed in seeds:
-        write_run(folder, arm, seed, {METRIC: level + float(noise[seed])}, changes=changes)
+        write_run(folder, arm, seed, dict.fromkeys((METRIC, BITS), level + float(noise[seed])), changes=changes)
 
 
 @pytest.fixture
@@ -203,9 +203,9 @@ def test_looks_are_each_studys_own(folder):
 
 def test_others_results_need_no_overrides(tmp_path):
     rows = [
-        (arm, seed, METRIC, level + NOISE[(seed + shift) % 5])
+        (arm, seed, metric, level + NOISE[(seed + shift) % 5])
         for shift, (arm, level) in enumerate({"bert": 4.0, "large": 3.9, "cased": 4.0, "bpe": 4.1}.items())
-        for seed in range(5)
+        for seed in range(5) for metric in (METRIC, BITS)
     ]  # fmt: skip
     path = tmp_path / "results.csv"
     pd.DataFrame(rows, columns=["arm", "seed", "metric", "value"]).to_csv(path, index=False)

@@ -59,6 +59,14 @@ def test_a_planted_effect_is_supported(folder):
     assert verdict(folder, study_of([CLAIM | {"contrast": "bert - dynamic"}])).verdict.estimate is None  # changed since
 
 
+def test_losses_per_token_of_two_encodings_are_not_compared(tmp_path):
+    write_arm(tmp_path, "bert", 4.0)
+    write_arm(tmp_path, "dynamic", 3.5, noise=NOISE[::-1], changes={"tokenizer.vocab_size": 2048})
+    one = verdict(tmp_path, study_of([ENCODINGS | {"metric": METRIC}], control=None)).verdict
+    assert one.verdict == "not testable"
+    assert "is per token, and the tokens of dynamic and bert differ: tokenizer.vocab_size (2048 -> 1024)" in one.reason
+
+
 def test_the_registered_study_judges_by_default(folder):
     assert api.judge(folder).study.id == study_of().id
 
@@ -109,7 +117,10 @@ def test_a_confound_in_any_key_of_any_factor_is_refused_and_named(tmp_path, fact
     assert f"bert against dynamic: {planted} (77 -> " in one.reason
     assert set(factors_of(planted)) & set(one.reason.partition("and differ in ")[2].partition(":")[0].split(", "))
     allowed = clean | {"factors": [claimed, *factors_of(planted)]}
-    assert verdict(tmp_path, study_of([allowed], control=None)).verdict.verdict != "not testable"
+    two = verdict(tmp_path, study_of([allowed], control=None)).verdict
+    # other tokens are other units: allowed, this metric still cannot compare them
+    assert (two.verdict == "not testable") == planted.startswith("tokenizer.planted"), two.reason
+    assert "confounded" not in two.reason
 
 
 @pytest.mark.parametrize(
@@ -516,14 +527,14 @@ def test_retention_without_or_with_two_baselines_is_said(tmp_path):
     assert "is 0.5 in some runs and 0.6 in others: other test examples" in two.reason
 
 
-ENCODINGS = CLAIM | {"id": "encodings", "factors": ["tokenizer"], "margin": None}
+ENCODINGS = CLAIM | {"id": "encodings", "factors": ["tokenizer"], "margin": None, "metric": "val/bits_per_char"}
 BYTES = {"budget.match": "bytes", "budget.amount": 81920}
 
 
 def encoded(folder, arm, level, *, tokens, epochs, changes):
     for seed in range(5):
         used = {"train/tokens": tokens, "train/epochs": epochs, "train/updates": tokens // 512}
-        metrics = {METRIC: level + NOISE[(seed * len(arm)) % 5], **used}
+        metrics = {ENCODINGS["metric"]: level + NOISE[(seed * len(arm)) % 5], **used}
         write_run(folder, arm, seed, metrics, changes=BYTES | changes)
 
 

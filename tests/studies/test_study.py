@@ -148,6 +148,32 @@ def test_a_confound_is_refused_at_load():
         check_recipes(study, arm_recipes(study, []))
 
 
+def of_encodings(contrast, metric):
+    claim = {"id": "encoding", "kind": "superiority", "margin": None, "contrast": contrast, "metric": metric,
+             "factors": ["tokenizer"]}  # fmt: skip
+    first, second = contrast.split(" - ")
+    study = read_study(changed(claim, arms=[second, first], baseline=second, control=None))
+    check_recipes(study, arm_recipes(study, []))
+
+
+@pytest.mark.parametrize("metric", ["val/bits_per_char", "embedded/mean"])
+def test_encodings_are_compared_in_what_both_have(metric):
+    of_encodings("byte_bpe - cased", metric)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "metric", "words"),
+    [
+        ("byte_bpe - cased", "val/mlm_loss", r"val/mlm_loss is per token.*byte_bpe and cased.*see val/bits_per_char"),
+        ("byte_bpe - bert", "val/bits_per_char", r"of byte_bpe counts the capitals that bert drops .*lowercase"),
+        ("bert - cased", "val/bits_per_char", r"of cased counts the capitals that bert drops .*lowercase"),
+    ],
+)
+def test_a_metric_without_a_unit_in_common_is_refused_at_load(contrast, metric, words):
+    with pytest.raises(UserError, match=words):
+        of_encodings(contrast, metric)
+
+
 def test_what_differs_outside_may_cancel():
     claim = {"contrast": "(full_sentences - no_nsp + dynamic_masking__full_sentences - dynamic_masking__no_nsp) / 2",
              "factors": ["input"], "kind": "superiority", "margin": None}  # fmt: skip

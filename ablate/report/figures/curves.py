@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablate.report.arms import chosen_arms, finished, left_out, seeds_text
+from ablate.report.arms import chosen_arms, finished, left_out, of_other_tokens, seeds_text
 from ablate.report.figures.style import FAINT, QUIET, WIDTH, arm_styles, big_numbers, panels, styled
 from ablate.report.figures.words import axis_label, label_ends, short, wrapped
 from ablate.report.material import Material, Plot
 from ablate.report.units import name_of
+from ablate.report.words import listed
 
 TOGETHER, SHOWN, COLUMNS = 6, 12, 3  # arms in one panel; arms at most, then in panels of their own
 AXES = {"tokens": "training tokens", "seconds": "training time, s"}
@@ -69,6 +70,9 @@ def _plot(material: Material, metric: str, x: str, frame: pd.DataFrame, floor: f
     )
     if floor is not None:
         caption += f"Dashed: the loss of word frequencies alone, {floor:.2f} nats. "
+    others = [arm for arm in of_other_tokens(material) if arm in arms]
+    if others:
+        caption += f"{listed(others)}: of other tokens than the baseline's, so heights of lines do not compare. "
     if len(arms) > TOGETHER:
         caption += f"Grey in each panel: the baseline, {short(material.judgement.study.baseline)}. "
     return Plot(

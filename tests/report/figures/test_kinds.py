@@ -47,6 +47,13 @@ def test_curves_are_means_over_seeds_with_the_range_as_band(material):
     assert "seconds" in seconds.caption.lower()
 
 
+def test_curves_say_which_arms_have_other_tokens(material):
+    assert "of other tokens" not in curves.plots(material)[0].caption
+    changes = {"no_nsp": {"tokenizer.lowercase": (True, False)}, "small": {"tokenizer.corpus": ("a", "b")}}
+    caption = curves.plots(replace(material, changes=changes))[0].caption
+    assert "no_nsp: of other tokens than the baseline's" in caption
+
+
 def test_few_arms_share_a_panel_and_are_named_at_their_ends(tmp_path):
     arms = {arm: ARMS[arm] for arm in ("bert", "no_nsp", "budget_d4")}
     claims = [{"id": "a", "says": "s", "kind": "superiority", "contrast": "no_nsp - bert", "metric": "val/mlm_loss",
