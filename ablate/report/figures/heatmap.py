@@ -64,12 +64,12 @@ def draw(frame: pd.DataFrame, baseline: str) -> Figure:
     sns.heatmap(
         difference, ax=axes, cmap=sns.color_palette("vlag_r", as_cmap=True), vmin=-limit, vmax=limit,
         annot=frame.to_numpy(), fmt=".3f", annot_kws={"fontsize": 8 if frame.shape[1] <= 8 else 6.5},
-        linewidths=1.0, linecolor="white", cbar_kws={"label": "difference from the baseline", "aspect": 12},
+        linewidths=1.0, linecolor="white", cbar_kws={"label": "difference from\nthe baseline", "aspect": 12},
         xticklabels=[wrapped(name_of(str(name)), max(72 // frame.shape[1], 7), lines=3) for name in frame.columns],
         yticklabels=[short(str(arm), 32) for arm in frame.index],
     )  # fmt: skip
     axes.tick_params(length=0, labelcolor=INK)
     axes.set(xlabel="", ylabel="")
     axes.xaxis.tick_top()
-    axes.tick_params(axis="x", rotation=0)
+    axes.tick_params(axis="both", rotation=0)
     return figure
