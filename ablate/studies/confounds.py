@@ -7,12 +7,10 @@ from ablate.errors import UserError
 from ablate.stats.claims import Part, parts_of
 from ablate.studies.claims import StudyClaim
 from ablate.studies.encodings import unit_problem
-from ablate.studies.factors import confounds, factor_of
+from ablate.studies.factors import Changed, confounds, factor_of, listed_keys
 from ablate.studies.study import Study
 
-LISTED = 6
 Recipes = Mapping[str, Mapping[str, Any]]
-Changed = dict[str, tuple[Any, Any]]
 
 
 def confounded(claim: StudyClaim, recipes: Recipes) -> Changed:
@@ -45,12 +43,6 @@ def confound_sentence(claim: StudyClaim, found: Changed) -> str:
         f"confounded: the arms may differ in {', '.join(claim.factors)} only, and differ in {', '.join(names)}: "
         f"{listed_keys(found)}"
     )
-
-
-def listed_keys(changed: Changed) -> str:
-    """The first few keys with both values."""
-    listed = ", ".join(f"{key} ({old} -> {new})" for key, (old, new) in list(changed.items())[:LISTED])
-    return listed + (f" and {len(changed) - LISTED} more" if len(changed) > LISTED else "")
 
 
 def check_recipes(study: Study, recipes: Recipes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ablate.config.science import difference
 from ablate.studies.claims import StudyClaim
+from ablate.studies.factors import listed_keys
 
 _PER_TOKEN = re.compile(r"(val|teacher)/([a-z0-9_]+/)?(mlm_loss|mlm_accuracy|perplexity)|train/(mlm_)?loss")
 _PER_CHARACTER = "val/bits_per_char"
@@ -24,9 +25,9 @@ def unit_problem(claim: StudyClaim, recipes: Mapping[str, Mapping[str, Any]]) ->
         first = arms[0]
         if _PER_TOKEN.fullmatch(claim.metric) and encodings[arm] != encodings[first]:
             changed = difference({"tokenizer": encodings[first]}, {"tokenizer": encodings[arm]})
-            keys = ", ".join(f"{key} ({old} -> {new})" for key, (old, new) in changed.items())
             return (
-                f"{claim.metric} is per token, and the tokens of {first} and {arm} differ: {keys}; see {_PER_CHARACTER}"
+                f"{claim.metric} is per token, and the tokens of {first} and {arm} differ: {listed_keys(changed)}; "
+                f"see {_PER_CHARACTER}"
             )
         if claim.metric == _PER_CHARACTER and _drops_case(encodings[arm]) != _drops_case(encodings[first]):
             keeps, drops = (first, arm) if _drops_case(encodings[arm]) else (arm, first)

@@ -14,6 +14,9 @@ from ablate.errors import UserError
 
 # keys of a run's identity that follow from others: content of the data, and the corpus that a tokenizer made of it
 _FOLLOWS = {"data": ("tokenizer.corpus",), "tokenizer": ("tokenizer.corpus",)}
+_LISTED = 6  # keys that a sentence names
+
+Changed = dict[str, tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,3 +80,9 @@ def factors_of(key: str) -> tuple[str, ...]:
     covering = {name: narrow for name, factor in factors().items() if (narrow := factor.covers(key))}
     narrowest = max(covering.values(), default=0)
     return tuple(name for name, narrow in covering.items() if narrow == narrowest)
+
+
+def listed_keys(changed: Changed) -> str:
+    """The first few keys with both values."""
+    listed = ", ".join(f"{key} ({old} -> {new})" for key, (old, new) in list(changed.items())[:_LISTED])
+    return listed + (f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else "")

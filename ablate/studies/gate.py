@@ -9,8 +9,9 @@ import yaml
 from ablate.config.science import difference
 from ablate.runs.collect import Run
 from ablate.studies.claims import StudyClaim
-from ablate.studies.confounds import confound_sentence, confounded, listed_keys
+from ablate.studies.confounds import confound_sentence, confounded
 from ablate.studies.encodings import unit_problem
+from ablate.studies.factors import listed_keys
 
 AUDITED = {
     "tokens": "train/tokens",
