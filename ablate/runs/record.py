@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +13,7 @@ _NO_MEMORY = (  # as Python, numpy, torch on CPU and GPU, and C++ say it
     "memoryerror", "unable to allocate", "can't allocate memory", "cannot allocate memory", "not enough memory",
     "out of memory. tried to allocate", "outofmemoryerror", "bad_alloc",
 )  # fmt: skip
+_PERHAPS = re.compile(r"could not (create|execute) a primitive(?! desc)|can't start new thread|failed to map segment")
 Status = Literal["ok", "diverged"]
 
 
@@ -93,10 +95,13 @@ def write_failure(directory: Path, *, run_id: str, error: str, traceback: str) -
 
 
 def in_words(error: str) -> str:
-    """The error, beginning with what it means where memory ran out: libraries each say it in their own way."""
-    if any(text in error.lower() for text in _NO_MEMORY) and not error.startswith(_OUT):
+    """The error, beginning with what it means where memory ran out: libraries each say it in their own way, and some
+    (oneDNN, thread creation, the loader of libraries) do not say which resource it was."""
+    if _OUT in error.partition(":")[0]:
+        return error
+    if any(text in error.lower() for text in _NO_MEMORY):
         return f"{_OUT}: {error}"
-    return error
+    return f"likely {_OUT}: {error}" if _PERHAPS.search(error) else error
 
 
 def read_failure(directory: Path) -> dict[str, Any] | None:

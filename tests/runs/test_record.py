@@ -95,7 +95,29 @@ def test_every_way_to_run_out_of_memory_is_said_in_one(tmp_path, error):
     assert read_failure(tmp_path)["error"] == f"out of memory: {error}"
 
 
-@pytest.mark.parametrize("error", ["ValueError: no", "out of memory: MemoryError: "])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "RuntimeError: could not create a primitive",
+        "RuntimeError: can't start new thread",
+        "ImportError: libx.so: failed to map segment from shared object",
+    ],
+)
+def test_where_the_library_does_not_say_so_it_is_likely(tmp_path, error):
+    write_failure(tmp_path, run_id="", error=error, traceback="")
+    assert read_failure(tmp_path)["error"] == f"likely out of memory: {error}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ValueError: no",
+        "out of memory: MemoryError: ",
+        "likely out of memory: RuntimeError: could not create a primitive",
+        "the process was killed by SIGKILL, likely because the machine was out of memory",
+        "RuntimeError: could not create a primitive descriptor for a matmul primitive",
+    ],
+)
 def test_other_errors_are_left_as_they_are(tmp_path, error):
     write_failure(tmp_path, run_id="", error=error, traceback="")
     assert read_failure(tmp_path)["error"] == error

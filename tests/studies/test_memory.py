@@ -45,10 +45,11 @@ def test_a_run_out_of_memory_fails_alone_and_is_retried(tmp_path, tiny):
     assert first.returncode == 1, first.stderr
     (failure,) = tmp_path.glob("multirun/*/*/seed-0/failure.json")
     assert "model.width-1536" in failure.parent.parent.name
-    assert json.loads(failure.read_text())["error"].startswith("out of memory: ")
+    # which allocation fails is the machine's choice, and oneDNN does not say why its own did
+    assert json.loads(failure.read_text())["error"].startswith(("out of memory: ", "likely out of memory: "))
     (said,) = (line for line in first.stderr.splitlines() if " seed 0: failed in" in line)
     assert "model.width-1536" in said
-    assert ": out of memory: " in said
+    assert "out of memory: " in said
     done = {p: p.stat().st_mtime_ns for p in tmp_path.glob("multirun/*/*/seed-0/result.json")}
     assert len(done) == 2  # the runs after it were made
 
