@@ -74,12 +74,13 @@ def judge(
 
 
 def report(
-    where: str | Path, study: str | None = None, *, out: str | Path | None = None,
+    where: str | Path | Sequence[str | Path], study: str | None = None, *, out: str | Path | None = None,
     examples: str | Path | None = None, config_dir: Path | None = None,
 ) -> Path:  # fmt: skip
     """Write the report on a study's folder, an earlier report or a csv (which needs a study); the path of its page.
 
-    out: a folder; without one `reports/<the source's name>`. examples: as in `judge`.
+    where: several are places that hold runs of one study. out: a folder; without one `reports/<the source's name>`.
+    examples: as in `judge`.
 
     Raises:
         UserError: as `judge`, or a folder that holds something else.
@@ -88,7 +89,8 @@ def report(
     from ablate.report.write import write_report
 
     values = None if examples is None else Path(examples)
-    collected = read(Path(where), study, examples=values, config_dirs=(config_dir,) if config_dir else ())
+    sources = [Path(one) for one in ([where] if isinstance(where, str | Path) else where)]
+    collected = read(*sources, study=study, examples=values, config_dirs=(config_dir,) if config_dir else ())
     return write_report(collected, Path(out or collected.default_folder)).folder / "index.html"
 
 

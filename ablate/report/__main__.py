@@ -23,12 +23,15 @@ def build_parser() -> Parser:
         "  python -m ablate.report reports/nsp                         again, without the runs\n"
         "  python -m ablate.report results.csv --study nsp             anybody's results\n"
         "  python -m ablate.report results.csv --study nsp --examples examples.csv   with a value per test example\n"
+        "  python -m ablate.report reports/nsp multirun/nsp            with seeds run since, or elsewhere\n"
         "  python -m ablate.report multirun/nsp --against reports/old  what changed, and why\n"
         "  python -m ablate.report multirun/nsp --fail-on contradicted,inconclusive   exit code 3\n"
         "  python -m ablate.report --gallery                           reports/index.html over all reports",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    made.add_argument("source", nargs="?", type=Path, help="a study's folder, a report's folder, or a csv of results")
+    made.add_argument("source", nargs="*", type=Path,
+                      help="a study's folder, a report's folder, or a csv of results; "
+                      "several folders are places that hold runs of one study")  # fmt: skip
     made.add_argument("--out", type=Path, metavar="DIR", help="where to (default: reports/<the source's name>)")
     made.add_argument("--study", metavar="NAME|FILE", help="judge by this study (default: the registered one)")
     made.add_argument("--examples", type=Path, metavar="FILE",
@@ -51,7 +54,7 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.gallery:
         _gallery(arguments)
         return OK
-    if arguments.source is None:
+    if not arguments.source:
         raise UserError("name a study's folder (multirun/nsp), a report's folder or a csv; see --help")
     return _report(arguments, unwanted)
 
@@ -63,7 +66,9 @@ def _report(arguments: argparse.Namespace, unwanted: frozenset[str]) -> int:
     from ablate.studies.verdict_table import render, wide_console
 
     directories = (arguments.config_dir,) if arguments.config_dir else ()
-    collected = read(arguments.source, arguments.study, examples=arguments.examples, config_dirs=directories)
+    collected = read(
+        *arguments.source, study=arguments.study, examples=arguments.examples, config_dirs=directories
+    )  # fmt: skip
     comparison = compare(collected, arguments.against) if arguments.against else None
     written = write_report(collected, arguments.out or collected.default_folder, comparison=comparison)
     wide_console().print(render(collected.material.judgement))

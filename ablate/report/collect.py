@@ -15,6 +15,7 @@ from ablate.report.archive import ARCHIVE, EXAMPLES, Archive, read_archive
 from ablate.report.curves import read_all
 from ablate.report.describe import describe
 from ablate.report.material import Material
+from ablate.report.merge import merged
 from ablate.report.origins import Setting, read_origins, read_setting
 from ablate.runs.collect import Run, collect
 from ablate.studies.families import judged_runs
@@ -40,35 +41,46 @@ class Collected:
 
 
 def read(
-    where: Path, study: str | None = None, *, examples: Path | None = None, config_dirs: tuple[Path, ...] = ()
+    *sources: Path, study: str | None = None, examples: Path | None = None, config_dirs: tuple[Path, ...] = ()
 ) -> Collected:
     """Everything that a report on a folder of runs, an earlier report or a csv needs.
 
-    A folder is judged by the study registered in it, unless another is named; a csv needs one. examples: a file beside
-    a csv, with a value per test example.
+    A folder is judged by the study registered in it, unless another is named; a csv needs one. Several sources are
+    places that hold runs of one study. examples: a file beside a csv, with a value per test example.
 
     Raises:
-        UserError: no such folder, file or study; no study to judge by; a corrupt archive.
+        UserError: no such folder, file or study; no study to judge by; a corrupt archive; sources that do not belong
+            together.
     """
     asked = None if study is None else named_study(study, config_dirs=config_dirs)
+    read_one = [_source(where, asked, examples, config_dirs) for where in sources]
+    archive = merged([one.archive for one in read_one], [str(where) for where in sources])
+    if asked is not None:
+        archive = replace(archive, study=asked)
+    material = _material(archive, [one.runs_in for one in read_one], config_dirs)
+    return Collected(material=material, archive=archive, home=read_one[0].home)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """One place that holds runs. home: its folder, where it is an earlier report."""
+
+    archive: Archive
+    runs_in: Path
+    home: Path | None = None
+
+
+def _source(where: Path, asked: Study | None, examples: Path | None, config_dirs: tuple[Path, ...]) -> _Source:
     home = where.parent if where.name == ARCHIVE else where
     if examples is not None and (where.is_dir() or (home / ARCHIVE).is_file()):
         raise UserError(f"--examples {examples}: goes with a file of results; {where} keeps its own")
     if (home / ARCHIVE).is_file():
-        return _collected(read_archive(home), asked, config_dirs, runs_in=home / EXAMPLES, home=home)
+        return _Source(archive=read_archive(home), runs_in=home / EXAMPLES, home=home)
     if where.is_file():
-        return _collected(_of_csv(where, asked, examples), asked, config_dirs, runs_in=where.parent)
+        return _Source(archive=_of_csv(where, asked, examples), runs_in=where.parent)
     if where.is_dir():
-        return _collected(_of_folder(where, asked, config_dirs), asked, config_dirs, runs_in=where)
+        return _Source(archive=_of_folder(where, asked, config_dirs), runs_in=where)
     raise UserError(f"{where}: no such folder or file")
-
-
-def _collected(
-    archive: Archive, asked: Study | None, config_dirs: tuple[Path, ...], *, runs_in: Path, home: Path | None = None
-) -> Collected:
-    if asked is not None:
-        archive = replace(archive, study=asked)
-    return Collected(material=_material(archive, runs_in, config_dirs), archive=archive, home=home)
 
 
 def _of_folder(folder: Path, asked: Study | None, config_dirs: tuple[Path, ...]) -> Archive:
@@ -100,7 +112,7 @@ def _of_csv(path: Path, asked: Study | None, examples: Path | None) -> Archive:
     )  # fmt: skip
 
 
-def _material(archive: Archive, runs_in: Path, config_dirs: tuple[Path, ...]) -> Material:
+def _material(archive: Archive, runs_in: Sequence[Path], config_dirs: tuple[Path, ...]) -> Material:
     study, runs, curves = archive.study, archive.runs, archive.curves
     recipes = recipes_compared(study, runs, config_dirs=config_dirs)
     judgement = judge(
@@ -132,11 +144,11 @@ def _changes(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, tuple[obj
     return {arm: dict(difference(baseline, recipes[arm])) for arm in study.arms if arm in recipes}
 
 
-def _without_paths(judgement: Judgement, folder: Path) -> Judgement:
+def _without_paths(judgement: Judgement, folders: Sequence[Path]) -> Judgement:
     """The same wherever the runs lie: sentences name `arm/seed-0`, not the folder that it is in."""
 
     def plain(text: str) -> str:
-        for prefix in (folder.resolve(), folder):
+        for prefix in (path for folder in folders for path in (folder.resolve(), folder)):
             text = text.replace(f"{prefix}/", "")
         return text
 

@@ -41,20 +41,27 @@ def rerun_lines(collected: Collected) -> list[tuple[str, str]]:
     checkout = [(f"git checkout {shas[0]}", "the code that ran")] if len(shas) == 1 else []
     return [
         *checkout,
-        (_sweep(collected), "every run; finished ones are skipped"),
+        *((command, "every run; finished ones are skipped") for command in _sweeps(collected)),
         (f"python -m ablate.report multirun/{name}", "this page, from the runs"),
         (f"python -m ablate.report reports/{name}", "this page, from the files beside it"),
     ]
 
 
-def _sweep(collected: Collected) -> str:
+def _sweeps(collected: Collected) -> list[str]:
+    """The registered commands; of several, those that ask for a run which none of the later, or larger, asks for."""
     entries, setting = collected.archive.entries, collected.archive.setting
-    command = [str(word) for word in entries[-1].get("command", ())][1:] if entries else []
-    if command:
-        return " ".join(["python -m ablate", *command])
+    asked = [{(arm, seed) for arm, seeds in one.get("asked", {}).items() for seed in seeds} for one in entries]
+    said: list[str] = []
+    for i, entry in enumerate(entries):
+        covered = any(asked[i] < other for other in asked) or any(asked[i] == other for other in asked[i + 1 :])
+        words = [str(word) for word in entry.get("command", ())][1:]
+        if words and not covered:
+            said.append(" ".join(["python -m ablate", *words]))
+    if said:
+        return said
     words = [f"scale={setting.scale}"] if setting.scale not in ("", DEFAULT_SCALE) else []
     words += [f"data={setting.data}"] if setting.data not in ("", DEFAULT_DATA) else []
-    return " ".join([f"python -m ablate -m +study={collected.archive.study.name}", *words])
+    return [" ".join([f"python -m ablate -m +study={collected.archive.study.name}", *words])]
 
 
 def _registrations(collected: Collected) -> tuple[str, ...]:

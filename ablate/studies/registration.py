@@ -105,9 +105,9 @@ def standing(
     first = min((time for time in finished if time is not None), default=None)
     now = decision(claim, study)
     same = [e for e in entries if e["claims"].get(claim.id) == now]
-    if same and (first is None or _time(same[0]) <= first):
-        early = [e for e in entries if first is None or _time(e) <= first][-1]
-        notes = [note for note in (_seeds_note(study, early), _family_note(claim, study, early)) if note]
+    if same and (first is None or registered_at(same[0]) <= first):
+        early = [e for e in entries if first is None or registered_at(e) <= first]
+        notes = [note for note in (_seeds_note(study, early), _family_note(claim, study, early[-1])) if note]
         return Standing(True, note="; ".join(notes) or None)
     before = [e for e in entries if claim.id in e["claims"] and e["claims"][claim.id] != now]
     if before and first is not None:
@@ -141,11 +141,18 @@ def _entry(study: Study, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _seeds_note(study: Study, early: Mapping[str, Any]) -> str | None:
-    added = [seed for seed in study.seeds if seed not in early["seeds"]]
-    if not added or study.looks:
+def _seeds_note(study: Study, early: Sequence[Mapping[str, Any]]) -> str | None:
+    """Seeds added to all that was decided before the first run was over, or taken from what was decided last."""
+    if study.looks:
         return None
-    return f"seeds {', '.join(map(str, added))} were added after runs had finished, without a planned look"
+    planned = {seed for entry in early for seed in entry["seeds"]}
+    added = [seed for seed in study.seeds if seed not in planned]
+    dropped = [seed for seed in early[-1]["seeds"] if seed not in study.seeds]
+    said = [
+        f"seeds {', '.join(map(str, seeds))} were {what} after runs had finished, without a planned look"
+        for seeds, what in ((added, "added"), (dropped, "dropped")) if seeds
+    ]  # fmt: skip
+    return "; ".join(said) or None
 
 
 def _family_note(claim: StudyClaim, study: Study, early: Mapping[str, Any]) -> str | None:
@@ -166,5 +173,6 @@ def _sharing(entry: Mapping[str, Any], name: str) -> set[str]:
     return tested & next((family for family in families if name in family), tested)
 
 
-def _time(entry: Mapping[str, Any]) -> datetime:
+def registered_at(entry: Mapping[str, Any]) -> datetime:
+    """When an entry of study.json was appended."""
     return datetime.fromisoformat(entry["registered"])

@@ -1,14 +1,12 @@
 """A study's folder without training, its report, and a real browser to look at it."""
 
-import json
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from synthetic_study import write_nsp
+from synthetic_study import fix_registration, write_nsp
 
 from ablate import api
 
@@ -29,15 +27,6 @@ def nsp(tmp_path_factory):
 def report(nsp, tmp_path_factory):
     """The folder of its report."""
     return api.report(nsp, out=tmp_path_factory.mktemp("reports") / "nsp").parent
-
-
-def fix_registration(folder: Path) -> None:
-    """Replace what differs from one machine and moment to the next in study.json."""
-    path = folder / "study.json"
-    plain = json.loads(path.read_text())
-    same = {"registered": "2029-12-31T00:00:00+00:00", "git_sha": "0" * 40, "git_dirty": False}
-    same["command"] = ["ablate", "-m", "+study=nsp", "hydra.sweep.dir=/somewhere/else"]
-    path.write_text(json.dumps({**plain, "entries": [entry | same for entry in plain["entries"]]}))
 
 
 @pytest.fixture(scope="session")

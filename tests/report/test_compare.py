@@ -68,7 +68,7 @@ def test_changed_claims_are_named(older, runs, tmp_path):
     plain["claims"][0]["margin"] = 0.02
     plain["claims"][1]["id"] = "renamed"
     study.write_text(json.dumps({"study": plain}))
-    found = by_id(compare(read(runs, str(study)), older))
+    found = by_id(compare(read(runs, study=str(study)), older))
     assert "claim: margin 0.01 -> 0.02" in found["nsp_not_needed"].why
     assert (found["renamed"].before, found["renamed"].why) == ("not there", ("the claim is new",))
     assert (found["nsp_not_needed_single"].now, found["nsp_not_needed_single"].why) == (

@@ -68,7 +68,7 @@ def test_the_kept_runs_give_the_same_judgement(nsp, report):
 
 def test_the_tidy_csv_gives_the_same_numbers_and_says_what_is_lost(report):
     kept = json.loads((report / "verdicts.json").read_text())
-    foreign = read(report / "runs.csv", "nsp")
+    foreign = read(report / "runs.csv", study="nsp")
     judged = {one.claim.id: one for one in foreign.material.judgement.claims}
     for claim in kept["claims"]:
         one = judged[claim["id"]]

@@ -375,6 +375,12 @@ def test_seeds_added_without_a_look_are_said(folder):
     assert "seeds 5, 6 were added after runs had finished, without a planned look" in grown.notes
 
 
+def test_seeds_dropped_after_runs_are_said(folder):
+    fewer = verdict(folder, study_of(seeds=3))
+    assert fewer.verdict.n == 3
+    assert "seeds 3, 4 were dropped after runs had finished, without a planned look" in fewer.notes
+
+
 def test_a_planned_look_spends_its_share_of_alpha(folder):
     study = study_of(seeds=8, looks=[{"seeds": 5, "alpha": 0.02}, {"seeds": 8, "alpha": 0.03}])
     (folder / "study.json").unlink()
