@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ablate.report.arms import of_other_tokens
 from ablate.report.collect import Collected
+from ablate.report.figures.masks import all_read_once, masks_of
 from ablate.report.units import short_number
 from ablate.report.words import counted, listed, sentence
 from ablate.runs.summary import PLATEAU
@@ -19,8 +20,8 @@ def threats_of(collected: Collected) -> list[Threat]:
         unknown = "Nothing is known of how these results were made: recipes, budgets, evaluation and when the claims "
         return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
     return [
-        *_scale(collected), *_data(collected), *_encodings(collected), *_learning_rate(collected), *_common(collected),
-        *_code(collected),
+        *_scale(collected), *_data(collected), *_encodings(collected), *_masks(collected), *_learning_rate(collected),
+        *_common(collected), *_code(collected), *_machines(collected),
     ]  # fmt: skip
 
 
@@ -95,6 +96,17 @@ def _encodings(collected: Collected) -> Iterator[Threat]:
         )
 
 
+def _masks(collected: Collected) -> Iterator[Threat]:
+    groups = masks_of(collected.material)
+    if len({group.copies for group in groups}) > 1 and all_read_once(groups):
+        arms = [arm for group in groups for arm in group.arms]
+        yield (
+            "Masks",
+            f"{listed(arms)}: no sequence was read a second time, and the first masks are the same however they are "
+            "drawn, so that nothing here comes of fixed masks or of new ones.",
+        )
+
+
 def _learning_rate(collected: Collected) -> Iterator[Threat]:
     claims = [one for one in collected.material.judgement.claims if one.claim.kind != "exact"]
     if claims and all(one.stable is None for one in claims):
@@ -163,4 +175,14 @@ def _code(collected: Collected) -> Iterator[Threat]:
         yield (
             "Uncommitted code",
             f"{counted(changed, 'run')} {were} made from code with changes that are in no commit.",
+        )
+
+
+def _machines(collected: Collected) -> Iterator[Threat]:
+    machines = sorted({one.machine for one in collected.archive.origins.values() if one.machine})
+    if len(machines) > 1:
+        yield (
+            "Machines",
+            f"The runs come from {len(machines)} kinds of machine, which round differently; times are compared within "
+            "one of them only. The provenance lists them.",
         )

@@ -8,6 +8,7 @@ from synthetic_runs import write_run
 from ablate.report.cards import answer_of, cards_of
 from ablate.report.collect import read
 from ablate.report.glyph import WIDTH
+from ablate.report.origins import Origin
 from ablate.report.threats import threats_of
 from ablate.studies.registration import register
 from ablate.studies.study import read_study
@@ -106,3 +107,26 @@ def test_arms_of_other_tokens_are_a_threat(collected):
     changes = {"half": {"tokenizer._target_": ("WordPiece", "ByteBPE")}}
     others = replace(collected, material=replace(collected.material, changes=changes))
     assert dict(threats_of(others))["Encodings"].startswith("half: other tokens than those of bert.")
+
+
+def test_masks_of_one_pass_are_a_threat(collected):
+    assert "Masks" not in dict(threats_of(collected))
+
+    def once(run):
+        copies = None if run.arm == "half" else 10
+        metrics = {**run.metrics, "train/epochs": 0.9}
+        return replace(
+            run, identity={**run.identity, "masking": {"copies": copies}}, record=replace(run.record, metrics=metrics)
+        )
+
+    runs = tuple(map(once, collected.material.runs))
+    threats = dict(threats_of(replace(collected, material=replace(collected.material, runs=runs))))
+    assert "no sequence was read a second time" in threats["Masks"]
+
+
+def test_several_machines_are_a_threat(collected):
+    assert "Machines" not in dict(threats_of(collected))
+    places = [run.directory for run in collected.material.runs[:2]]
+    origins = {place: Origin(machine=name) for place, name in zip(places, ("one", "another"), strict=True)}
+    of_two = replace(collected, archive=replace(collected.archive, origins=origins))
+    assert dict(threats_of(of_two))["Machines"].startswith("The runs come from 2 kinds of machine")

@@ -32,9 +32,9 @@ class Masks:
 
 
 def plots(material: Material) -> list[Plot]:
-    """The plot, where arms differ in the number of masks."""
+    """The plot, where arms differ in the number of masks and a sequence was read more than once."""
     groups = masks_of(material)
-    if len({group.copies for group in groups}) < 2:
+    if len({group.copies for group in groups}) < 2 or all_read_once(groups):
         return []
     counts = [len(seeds) for seeds in finished(material, "train/epochs").values()]
     said = [f"{_names(g)}: {g.seen(g.epochs)} masks in {g.epochs:.3g} epochs" for g in groups]
@@ -61,6 +61,11 @@ def masks_of(material: Material) -> list[Masks]:
             mean = round(float(np.mean(list(of_seed.values()))), 3)
             found.setdefault((recipes[arm]["masking"]["copies"], mean), []).append(arm)
     return [Masks(arms=tuple(arms), copies=copies, epochs=mean) for (copies, mean), arms in found.items()]
+
+
+def all_read_once(groups: Sequence[Masks]) -> bool:
+    """Whether no arm came to a second mask for lack of a second epoch: all ways of masking are then the same."""
+    return all(group.epochs <= 1 for group in groups)
 
 
 def _names(group: Masks) -> str:

@@ -153,6 +153,15 @@ def test_equal_masks_are_no_figure(material):
     assert masks.plots(replace(material, runs=runs)) == []
 
 
+def test_masks_of_one_pass_are_no_figure(material):
+    def once(run):
+        return replace(run, record=replace(run.record, metrics={**run.metrics, "train/epochs": 0.9}))
+
+    runs = tuple(map(once, material.runs))
+    assert len({group.copies for group in masks.masks_of(replace(material, runs=runs))}) > 1
+    assert masks.plots(replace(material, runs=runs)) == []
+
+
 def test_the_heat_map_has_every_task_of_every_arm(material):
     (plot,) = heatmap.plots(material)
     axes = plot.draw().axes[0]
