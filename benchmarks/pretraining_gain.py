@@ -2,7 +2,8 @@
 
     python benchmarks/pretraining_gain.py RUN TASK --out reports/downstream [overrides of ablate.finetune]
 
-Writes `<out>/<task>.csv`: a row per model and fine-tuning seed, with the baselines as rows of their own.
+Writes `<out>/<task>.csv` (or `<out>/<name>.csv`): a row per model and fine-tuning seed, with the baselines as rows of
+their own. With `--jobs 2` both models are fine-tuned at the same time.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -65,18 +67,25 @@ def main() -> None:
     made.add_argument("run", type=Path)
     made.add_argument("task")
     made.add_argument("--out", type=Path, default=Path("reports/downstream"))
+    made.add_argument("--name", help="of the table (default: the task's)")
+    made.add_argument("--jobs", type=int, default=1)
     made.add_argument("overrides", nargs="*")
     arguments = made.parse_intermixed_args()
     found = []
     with tempfile.TemporaryDirectory() as scratch:
         untrained = Path(scratch) / "untrained"
         starting_weights(arguments.run, untrained)
-        for name, folder in (("pretrained", model_folder(arguments.run)), ("not pretrained", untrained)):
-            metrics = scores(folder, arguments.task, Path(scratch) / f"{name} scores", arguments.overrides)
-            found += rows(name, arguments.task, metrics)
+        models = {"pretrained": model_folder(arguments.run), "not pretrained": untrained}
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            measured = {
+                name: pool.submit(scores, folder, arguments.task, Path(scratch) / name, arguments.overrides)
+                for name, folder in models.items()
+            }
+        for name, of_model in measured.items():
+            found += rows(name, arguments.task, of_model.result())
     table = pd.DataFrame(found).drop_duplicates()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(arguments.out / f"{arguments.task}.csv", index=False)
+    table.to_csv(arguments.out / f"{arguments.name or arguments.task}.csv", index=False)
     print(table.groupby(["metric", "model"])["value"].agg(["mean", "median", "std", "count"]).round(4).to_string())
 
 
