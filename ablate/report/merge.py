@@ -1,6 +1,7 @@
 """Several places' runs of one study as one: seeds that were run on another machine, or kept by an earlier report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -35,7 +36,7 @@ def merged(archives: Sequence[Archive], named: Sequence[str]) -> Archive:
     chosen = _chosen(archives, named)
     return Archive(
         name=first.name, study=_study(archives), runs=tuple(run for run, _ in chosen.values()),
-        entries=tuple(sorted((entry for archive in archives for entry in archive.entries), key=registered_at)),
+        entries=_entries(archives),
         curves=_curves(archives, chosen),
         descriptions={arm: said for one in reversed(archives) for arm, said in one.descriptions.items() if said},
         origins={
@@ -57,6 +58,15 @@ def _check_mergeable(first: Archive, other: Archive, *, names: tuple[str, str]) 
 
 def _said(setting: Setting) -> str:
     return f"scale={setting.scale or '?'} data={setting.data or '?'}"
+
+
+def _entries(archives: Sequence[Archive]) -> tuple[Mapping[str, Any], ...]:
+    """All registrations, oldest first; one that a report kept of a folder that is there too counts once."""
+    found: list[Mapping[str, Any]] = []
+    for entry in (entry for archive in archives for entry in archive.entries):
+        if entry not in found:
+            found.append(entry)
+    return tuple(sorted(found, key=registered_at))
 
 
 def _study(archives: Sequence[Archive]) -> Study:

@@ -62,6 +62,9 @@ def test_an_earlier_report_is_added_to_in_place(places, report, tmp_path):
 def test_a_run_that_two_places_have_counts_once(nsp, places, report, tmp_path):
     assert call(nsp, *places, "--out", tmp_path / "r") == 0
     assert verdicts(tmp_path / "r") == verdicts(report)
+    assert call(report, nsp, "--out", tmp_path / "again") == 0  # an earlier report of the same folder changes nothing
+    for name in ("report.md", "runs.json", "index.html"):
+        assert (tmp_path / "again" / name).read_text() == (report / name).read_text()
 
 
 def test_finished_comes_before_unfinished_whatever_the_order(places):
