@@ -1,7 +1,7 @@
 """What a sweep shows while it runs: a live table on a terminal, a line per run elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -79,14 +79,30 @@ class Board:
 
 
 def time_left(tasks: Sequence[Task], *, jobs: int, now: float) -> float | None:
-    """Seconds until all are done, from the mean of those that are; None before the first."""
-    known = [task.seconds for task in tasks if task.phase == "done"]
+    """Seconds until all are done, from the runs that are; None before the first."""
+    known = seconds_by_arm((task.place.arm, task.seconds) for task in tasks if task.phase == "done")
     open_tasks = [task for task in tasks if task.phase in ("waiting", "running")]
     if not known or not open_tasks:
         return None
-    mean = sum(known) / len(known)
-    spent = sum(min(now - task.started, mean) for task in open_tasks if task.phase == "running")
-    return (mean * len(open_tasks) - spent) / min(jobs, len(open_tasks))
+    left = 0.0
+    for task in open_tasks:
+        expected = expected_seconds(task.place.arm, known)
+        left += expected - (min(now - task.started, expected) if task.phase == "running" else 0.0)
+    return left / min(jobs, len(open_tasks))
+
+
+def seconds_by_arm(runs: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+    """How long runs took, given as arm and seconds."""
+    known: dict[str, list[float]] = {}
+    for arm, seconds in runs:
+        known.setdefault(arm, []).append(seconds)
+    return known
+
+
+def expected_seconds(arm: str, known: Mapping[str, Sequence[float]]) -> float:
+    """What another run of the arm will take: the mean of its own runs, or else of all, of which there must be one."""
+    alike = known.get(arm) or [seconds for of_arm in known.values() for seconds in of_arm]
+    return sum(alike) / len(alike)
 
 
 def _word(task: Task) -> str:

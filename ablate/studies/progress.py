@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.runs.collect import Run
+from ablate.runs.live import expected_seconds, seconds_by_arm
 
 ORDER = ("done", "diverged", "running", "failed", "unreadable", "interrupted", "to do")
 
@@ -38,9 +39,11 @@ def progress_of(runs: Sequence[Run], asked: Mapping[str, Collection[int]]) -> Pr
 
 
 def _left(states: dict[str, dict[int, str]], runs: Sequence[Run]) -> float | None:
-    open_runs = sum(s not in ("done", "diverged") for of_arm in states.values() for s in of_arm.values())
-    seconds = [run.metrics["train/seconds"] for run in runs if "train/seconds" in run.metrics]
-    return open_runs * sum(seconds) / len(seconds) if seconds and open_runs else None
+    known = seconds_by_arm(
+        (_name(run.arm, run.variant), run.metrics["train/seconds"]) for run in runs if "train/seconds" in run.metrics
+    )
+    still_open = [arm for arm, of_arm in states.items() for s in of_arm.values() if s not in ("done", "diverged")]
+    return sum(expected_seconds(arm, known) for arm in still_open) if known and still_open else None
 
 
 def _name(arm: str, variant: str) -> str:

@@ -191,6 +191,14 @@ def test_time_left_is_what_is_open_over_the_jobs(tmp_path):
     assert time_left(tasks, jobs=2, now=90.0) == pytest.approx((4 * 100 - 40) / 2)
 
 
+def test_time_left_knows_that_arms_take_different_times(tmp_path):
+    tasks = [task(tmp_path, name, seed=seed) for seed in range(2) for name in ("long", "short", "other")]
+    for one, seconds in zip(tasks, (100.0, 20.0), strict=False):
+        one.phase, one.seconds = "done", seconds
+    # one more of each, and two of an arm of which nothing is known yet
+    assert time_left(tasks, jobs=1, now=0.0) == pytest.approx(100 + 20 + 2 * 60)
+
+
 def test_the_board_says_a_line_per_run_and_draws_a_table(tmp_path):
     tasks = [task(tmp_path, name) for name in ("a", "b")]
     console = Console(file=io.StringIO(), width=100)

@@ -74,14 +74,16 @@ def test_progress_counts_what_was_asked_for(tmp_path):
     folder = tmp_path / "x"
     write_run(folder, "bert", 0, {})
     write_run(folder, "bert", 1, {}, status="diverged")
+    write_run(folder, "dynamic", 0, {"train/seconds": 40.0})
     (folder / "no_nsp" / "seed-0").mkdir(parents=True)
-    progress = progress_of(collect(folder), {"bert": [0, 1, 2], "no_nsp": [0]})
+    progress = progress_of(collect(folder), {"bert": [0, 1, 2], "no_nsp": [0], "dynamic": [0, 1]})
     assert progress.states == {
         "bert": {0: "done", 1: "diverged", 2: "to do"}, "no_nsp": {0: "interrupted"},
+        "dynamic": {0: "done", 1: "to do"},
     }  # fmt: skip
     assert progress.problems == ("bert seed 1 diverged: the loss is not finite",)
-    assert progress.seconds_left == pytest.approx(2 * 10.0)
-    assert progress.total == 4
+    assert progress.seconds_left == pytest.approx(10.0 + 40.0 + 25.0)  # an arm's own time, or else the mean of all
+    assert progress.total == 6
     assert studies_under(tmp_path) == [folder]
 
 
