@@ -90,6 +90,8 @@ def report(
 
     values = None if examples is None else Path(examples)
     sources = [Path(one) for one in ([where] if isinstance(where, str | Path) else where)]
+    if not sources:
+        raise UserError("where: name a study's folder, a report's folder or a csv")
     collected = read(*sources, study=study, examples=values, config_dirs=(config_dir,) if config_dir else ())
     return write_report(collected, Path(out or collected.default_folder)).folder / "index.html"
 

@@ -35,7 +35,8 @@ _FORMAT = 1
 class Archive:
     """A study with everything known of its runs. curves: with the columns arm, variant and seed, or empty.
 
-    foreign: whether they are others' results; examples: their values per test example.
+    foreign: whether they are others' results; examples: their values per test example. places: how many folders of
+    runs they were collected from.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Archive:
     setting: Setting
     foreign: bool = False
     examples: Examples = field(default_factory=dict)
+    places: int = 1
 
 
 def write_archive(folder: Path, archive: Archive, *, tasks: Collection[str] = ()) -> None:
@@ -59,12 +61,16 @@ def write_archive(folder: Path, archive: Archive, *, tasks: Collection[str] = ()
         "study": dict(archive.study.plain), "descriptions": archive.descriptions,
         "entries": [dict(entry) for entry in archive.entries],
         "recipes": recipes, "origins": [json.loads(line) for line in origins],
+        **({"places": archive.places} if archive.places > 1 else {}),
     }  # fmt: skip
     lines = [f" {json.dumps(key)}: {_line(value)}" for key, value in head.items()]
     runs = ",\n".join(f"  {_line(_run_plain(run, archive.origins, origins))}" for run in archive.runs)
     text = "{\n" + ",\n".join([*lines, f' "runs": [\n{runs}\n ]']) + "\n}\n"
-    (folder / ARCHIVE).write_text(text, encoding="utf-8", newline="\n")
+    part = folder / f"{ARCHIVE}.part"
+    part.write_text(text, encoding="utf-8", newline="\n")  # what it replaces may be the only copy
+    part.replace(folder / ARCHIVE)
     _write_table(folder / TABLE, judged_runs(archive.study, archive.runs, foreign=archive.foreign))
+    (folder / CURVES).unlink(missing_ok=True)
     if len(archive.curves):
         write_all(folder / CURVES, archive.curves)
     _keep_examples(folder, archive.runs, tasks)
@@ -91,13 +97,27 @@ def read_archive(folder: Path) -> Archive:
             name=plain["name"], study=read_study(plain["study"]), entries=tuple(plain["entries"]), runs=tuple(runs),
             curves=read_back(folder / CURVES), descriptions=plain["descriptions"], foreign=plain["foreign"],
             origins={run.directory: origins[one["origin"]] for run, one in known if one["origin"] is not None},
-            setting=Setting(**plain["setting"]),
+            setting=Setting(**plain["setting"]), places=plain.get("places", 1),
             examples=read_examples(folder / VALUES) if (folder / VALUES).is_file() else {},
         )  # fmt: skip
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{path} is corrupt ({error})") from error
+
+
+def kept_runs(folder: Path) -> set[str]:
+    """The finished runs, as `arm[.variant]/seed-0`, that a report keeps; none where it is no report, or of others."""
+    try:
+        plain = json.loads((folder / ARCHIVE).read_text(encoding="utf-8"))
+        finished = [one for one in plain["runs"] if one["record"] is not None and not plain["foreign"]]
+        return {_named(one["arm"], one["variant"], one["seed"]) for one in finished}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _named(arm: str, variant: str, seed: int) -> str:
+    return f"{arm}{'.' if variant else ''}{variant}/seed-{seed}"
 
 
 def _line(value: Any) -> str:
@@ -139,7 +159,7 @@ def _run_back(plain: Mapping[str, Any], folder: Path, recipes: Mapping[str, Any]
 
 def folder_name(run: Run) -> str:
     """`arm[.variant]/seed-0`."""
-    return f"{run.arm}{'.' if run.variant else ''}{run.variant}/seed-{run.seed}"
+    return _named(run.arm, run.variant, run.seed)
 
 
 def _write_table(path: Path, runs: Sequence[Run]) -> None:

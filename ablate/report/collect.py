@@ -55,8 +55,6 @@ def read(
     asked = None if study is None else named_study(study, config_dirs=config_dirs)
     read_one = [_source(where, asked, examples, config_dirs) for where in sources]
     archive = merged([one.archive for one in read_one], [str(where) for where in sources])
-    if asked is not None:
-        archive = replace(archive, study=asked)
     material = _material(archive, [one.runs_in for one in read_one], config_dirs)
     return Collected(material=material, archive=archive, home=read_one[0].home)
 
@@ -75,7 +73,9 @@ def _source(where: Path, asked: Study | None, examples: Path | None, config_dirs
     if examples is not None and (where.is_dir() or (home / ARCHIVE).is_file()):
         raise UserError(f"--examples {examples}: goes with a file of results; {where} keeps its own")
     if (home / ARCHIVE).is_file():
-        return _Source(archive=read_archive(home), runs_in=home / EXAMPLES, home=home)
+        kept = read_archive(home)
+        archive = kept if asked is None else replace(kept, study=asked)
+        return _Source(archive=archive, runs_in=home / EXAMPLES, home=home)
     if where.is_file():
         return _Source(archive=_of_csv(where, asked, examples), runs_in=where.parent)
     if where.is_dir():
@@ -147,8 +147,10 @@ def _changes(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, tuple[obj
 def _without_paths(judgement: Judgement, folders: Sequence[Path]) -> Judgement:
     """The same wherever the runs lie: sentences name `arm/seed-0`, not the folder that it is in."""
 
+    prefixes = sorted({f"{path}" for folder in folders for path in (folder.resolve(), folder)}, key=len, reverse=True)
+
     def plain(text: str) -> str:
-        for prefix in (path for folder in folders for path in (folder.resolve(), folder)):
+        for prefix in prefixes:  # the longest first: one may be the end of another
             text = text.replace(f"{prefix}/", "")
         return text
 

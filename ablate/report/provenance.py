@@ -42,8 +42,8 @@ def rerun_lines(collected: Collected) -> list[tuple[str, str]]:
     return [
         *checkout,
         *((command, "every run; finished ones are skipped") for command in _sweeps(collected)),
-        (f"python -m ablate.report multirun/{name}", "this page, from the runs"),
-        (f"python -m ablate.report reports/{name}", "this page, from the files beside it"),
+        *([(f"python -m ablate.report multirun/{name}", "its report")] if archive.places == 1 else []),
+        ("python -m ablate.report .", "in this folder: this page, from the files beside it"),
     ]
 
 

@@ -183,6 +183,6 @@ def _machines(collected: Collected) -> Iterator[Threat]:
     if len(machines) > 1:
         yield (
             "Machines",
-            f"The runs come from {len(machines)} kinds of machine, which round differently; times are compared within "
-            "one of them only. The provenance lists them.",
+            f"The runs come from {len(machines)} kinds of machine, which round differently; the provenance lists them. "
+            "No claim compares their times; the table of costs and the curves against seconds average over them.",
         )

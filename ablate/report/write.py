@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import UserError
-from ablate.report.archive import write_archive
+from ablate.report.archive import folder_name, kept_runs, write_archive
 from ablate.report.collect import Collected
 from ablate.report.compare import VERDICTS, Comparison
 from ablate.report.figures import figures
@@ -14,6 +14,7 @@ from ablate.report.material import Plot, Sheet
 from ablate.report.page import render_markdown, render_page, view
 from ablate.report.tables import tables
 from ablate.report.tables.save import save_sheet
+from ablate.report.words import counted
 from ablate.studies.judge import write_verdicts
 from ablate.studies.metrics import example_task
 from ablate.studies.registration import FILE as REGISTRATION
@@ -34,9 +35,10 @@ def write_report(collected: Collected, folder: Path, *, comparison: Comparison |
     """Write everything into the folder; figures and tables of an earlier report there are replaced.
 
     Raises:
-        UserError: the folder is something else than a report's.
+        UserError: the folder is something else than a report's, or keeps runs that would be lost.
     """
     _check(folder)
+    _check_kept(collected, folder)
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
     plots, sheets = figures(collected.material), tables(collected.material)
@@ -69,6 +71,18 @@ def _check(folder: Path) -> None:
         raise UserError(f"--out {folder}: holds runs; choose a folder of its own for the report")
     if (folder / PAGE).exists() and not (folder / VERDICTS).exists():
         raise UserError(f"--out {folder}: holds an {PAGE} that is no report's; choose another folder")
+
+
+def _check_kept(collected: Collected, folder: Path) -> None:
+    """A report may be all that is left of its runs."""
+    known = {folder_name(run) for run in collected.archive.runs if run.record is not None}
+    lost = sorted(kept_runs(folder) - known)
+    if lost and not collected.archive.foreign:
+        listed = f"{', '.join(lost[:3])}{f' and {len(lost) - 3} more' if len(lost) > 3 else ''}"
+        raise UserError(
+            f"--out {folder}: the report there keeps {counted(len(lost), 'finished run')} that these sources lack "
+            f"({listed}); name it as a source too, choose another --out, or remove it"
+        )
 
 
 def _clear(folder: Path) -> None:

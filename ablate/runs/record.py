@@ -11,9 +11,9 @@ RESULT, FAILURE = "result.json", "failure.json"
 _OUT = "out of memory"
 _NO_MEMORY = (  # as Python, numpy, torch on CPU and GPU, and C++ say it
     "memoryerror", "unable to allocate", "can't allocate memory", "cannot allocate memory", "not enough memory",
-    "out of memory. tried to allocate", "outofmemoryerror", "bad_alloc",
+    "out of memory. tried to allocate", "outofmemoryerror", "cuda error: out of memory", "bad_alloc",
 )  # fmt: skip
-_PERHAPS = re.compile(r"could not (create|execute) a primitive(?! desc)|can't start new thread|failed to map segment")
+_PERHAPS = re.compile(r"could not (create|execute) a primitive(?! desc)|can't start new thread")
 Status = Literal["ok", "diverged"]
 
 
@@ -96,7 +96,7 @@ def write_failure(directory: Path, *, run_id: str, error: str, traceback: str) -
 
 def in_words(error: str) -> str:
     """The error, beginning with what it means where memory ran out: libraries each say it in their own way, and some
-    (oneDNN, thread creation, the loader of libraries) do not say which resource it was."""
+    (oneDNN, thread creation) do not say which resource it was."""
     if _OUT in error.partition(":")[0]:
         return error
     if any(text in error.lower() for text in _NO_MEMORY):

@@ -20,7 +20,7 @@ def example_scores(runs: Sequence[Sequence[Path]], *, task: str, score: str) -> 
     known = [frame for arm in frames for frame in arm if frame is not None]
     if len(known) < sum(len(arm) for arm in frames) or not known:
         return None
-    examples = known[0]["id"].unique()
+    examples = known[0]["id"].drop_duplicates().to_numpy()
     made = [[_of_run(frame, examples, score) for frame in arm if frame is not None] for arm in frames]
     if any(one is None for arm in made for one in arm):
         return None

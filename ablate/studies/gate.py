@@ -96,7 +96,8 @@ def _evaluations(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
     if len(by_id) < 2:
         return None
     first, second, *_ = by_id.values()
-    changed = difference({"eval": _eval(first.directory)}, {"eval": _eval(second.directory)})
+    asked = [_eval(run.directory) for run in (first, second)]
+    changed = difference({"eval": asked[0]}, {"eval": asked[1]}) if all(asked) else {}  # a report keeps no configs
     what = listed_keys(changed) if changed else "the composed configs do not show where"
     names = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
     return f"the runs were evaluated in {len(by_id)} different ways ({names}): {what}"

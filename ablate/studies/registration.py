@@ -19,6 +19,7 @@ from ablate.studies.claims import StudyClaim
 from ablate.studies.study import Study, read_study
 
 FILE = "study.json"
+PLACE = "place"  # of an entry, where several files were read as one: a digest of the first entry of its file
 _WORDING = ("says", "source", "published")
 
 
@@ -107,8 +108,9 @@ def standing(
     same = [e for e in entries if e["claims"].get(claim.id) == now]
     if same and (first is None or registered_at(same[0]) <= first):
         early = [e for e in entries if first is None or registered_at(e) <= first]
-        notes = [note for note in (_seeds_note(study, early), _family_note(claim, study, early[-1])) if note]
-        return Standing(True, note="; ".join(notes) or None)
+        last = list({e.get(PLACE): e for e in early}.values())  # in each place, the later decision stands
+        notes = (_otherwise_note(claim, now, last), _seeds_note(study, last), _family_note(claim, study, early[-1]))
+        return Standing(True, note="; ".join(filter(None, notes)) or None)
     before = [e for e in entries if claim.id in e["claims"] and e["claims"][claim.id] != now]
     if before and first is not None:
         changed = difference(before[0]["claims"][claim.id], now)
@@ -141,13 +143,22 @@ def _entry(study: Study, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _seeds_note(study: Study, early: Sequence[Mapping[str, Any]]) -> str | None:
-    """Seeds added to all that was decided before the first run was over, or taken from what was decided last."""
+def _otherwise_note(claim: StudyClaim, now: dict[str, Any], last: Sequence[Mapping[str, Any]]) -> str | None:
+    """Another decision on the claim that stood elsewhere when its runs began."""
+    others = [one for entry in last if (one := entry["claims"].get(claim.id, now)) != now]
+    if not others:
+        return None
+    listed = ", ".join(f"{key}: {there} -> {here}" for key, (there, here) in difference(others[0], now).items())
+    return f"in another place the claim was registered otherwise ({listed})"
+
+
+def _seeds_note(study: Study, last: Sequence[Mapping[str, Any]]) -> str | None:
+    """Seeds added to, or taken from, what was decided before the first run was over."""
     if study.looks:
         return None
-    planned = {seed for entry in early for seed in entry["seeds"]}
+    planned = list(dict.fromkeys(seed for entry in last for seed in entry["seeds"]))
     added = [seed for seed in study.seeds if seed not in planned]
-    dropped = [seed for seed in early[-1]["seeds"] if seed not in study.seeds]
+    dropped = [seed for seed in planned if seed not in study.seeds]
     said = [
         f"seeds {', '.join(map(str, seeds))} were {what} after runs had finished, without a planned look"
         for seeds, what in ((added, "added"), (dropped, "dropped")) if seeds

@@ -2,10 +2,15 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from synthetic_runs import write_run
 from synthetic_study import fix_registration
 
+from ablate.config.paths import conf_dir
 from ablate.config.studies import named_study
 from ablate.report.__main__ import build_parser
 from ablate.report.__main__ import report as run_report
@@ -20,18 +25,23 @@ def call(*arguments):
 
 @pytest.fixture
 def places(nsp, tmp_path):
-    """Two folders: seeds 0 to 2 of a study that was registered with five, and its seeds 3 and 4 alone."""
-    first, second = tmp_path / "a" / "nsp", tmp_path / "b" / "nsp"
-    for folder, left_out in ((first, (3, 4)), (second, (0, 1, 2))):
-        shutil.copytree(nsp, folder)
-        for seed in left_out:
-            for run in folder.glob(f"*/seed-{seed}"):
-                shutil.rmtree(run)
-    (second / "study.json").unlink()
-    study = named_study("nsp", ["study.seeds=[3,4]"])
-    register(second, study, asked=dict.fromkeys(study.arms, (3, 4)))
-    fix_registration(second)
-    return first, second
+    """A study of five seeds, of which one machine was asked for 0 to 2 and another one, later, for 3 and 4."""
+    folders = tmp_path / "a" / "nsp", tmp_path / "b" / "nsp"
+    for folder, seeds in zip(folders, ((0, 1, 2), (3, 4)), strict=True):
+        shutil.copytree(nsp, folder, ignore=shutil.ignore_patterns(*(f"seed-{s}" for s in {*range(5)} - {*seeds})))
+        registered(folder, seeds=seeds)
+    plain = json.loads((folders[1] / "study.json").read_text())
+    plain["entries"][0]["registered"] = "2031-01-01T00:00:00+00:00"
+    (folders[1] / "study.json").write_text(json.dumps(plain))
+    return folders
+
+
+def registered(folder, *overrides, seeds):
+    """Register the study in the folder as if nothing had been."""
+    (folder / "study.json").unlink()
+    study = named_study("nsp", list(overrides))
+    register(folder, study, asked=dict.fromkeys(study.arms, seeds))
+    fix_registration(folder)
 
 
 def verdicts(folder):
@@ -80,15 +90,106 @@ def test_finished_comes_before_unfinished_whatever_the_order(places):
         assert not rows["step"].duplicated().any()
 
 
-def test_seeds_are_those_of_all_places(places, tmp_path):
-    first, second = places
-    (first / "study.json").unlink()
-    register(first, named_study("nsp", ["study.seeds=3"]), asked={"bert": (0, 1, 2)})
-    fix_registration(first)
-    read_both = read(first, second)
+def test_seeds_are_those_of_all_places(places):
+    """Places that each registered their seeds as the study's had decided on all of them, if before the first run."""
+    registered(places[0], "study.seeds=3", seeds=(0, 1, 2))
+    registered(places[1], "study.seeds=[3,4]", seeds=(3, 4))
+    read_both = read(*places)
     assert read_both.archive.study.seeds == (0, 1, 2, 3, 4)
-    (claim,) = (one for one in read_both.material.judgement.claims if one.claim.id == "nsp_not_needed")
+    claim = first_claim(read_both)
     assert claim.seeds == (0, 1, 2, 4)  # one pair diverged
+    assert claim.registered is True
+    assert not any("added" in note or "dropped" in note for note in claim.notes)
+
+
+def test_seeds_that_a_place_registered_late_are_said(places):
+    registered(places[0], "study.seeds=3", seeds=(0, 1, 2))
+    assert any("seeds 3, 4 were added after runs had finished" in note for note in first_claim(read(*places)).notes)
+
+
+def test_another_decision_elsewhere_is_said(places):
+    registered(places[0], "study.alpha=0.1", seeds=(0, 1, 2))
+    registered(places[1], seeds=(3, 4))
+    claim = first_claim(read(*places))
+    assert "in another place the claim was registered otherwise (alpha: 0.1 -> 0.05)" in "; ".join(claim.notes)
+
+
+def test_a_study_may_be_named_for_all(nsp, places, tmp_path):
+    kept = tmp_path / "r"
+    assert call(places[0], "--out", kept) == 0
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((conf_dir() / "study" / "nsp.yaml").read_text().replace("name: nsp", "name: mine"))
+    assert read(kept, places[1], study=str(mine)).archive.study.name == "mine"
+
+
+def test_sentences_name_runs_of_every_place_alike(places, monkeypatch):
+    """One place's path may be the end of another's."""
+    first, second = places
+    monkeypatch.chdir(first.parent.parent)
+    inner = first.parent / "b" / "nsp"
+    shutil.copytree(second, inner)
+    (inner / "bert" / "seed-3" / "result.json").write_text("{")
+    said = " ".join(read(Path("b/nsp"), inner).material.judgement.notes)
+    assert "b/nsp" not in said
+
+
+def test_a_report_that_keeps_runs_is_not_overwritten_without_them(answer, places, report, tmp_path):
+    kept = tmp_path / "kept"
+    assert call(*places, "--out", kept) == 0
+    before = (kept / "runs.json").read_bytes()
+    done = answer(str(places[1]), "--out", str(kept), module="ablate.report")
+    assert done.returncode == 2, done.stderr
+    assert f"--out {kept}: the report there keeps 21 finished runs that these sources lack (bert/seed-0" in done.stderr
+    assert (kept / "runs.json").read_bytes() == before
+    page = (kept / "report.md").read_text()
+    assert "python -m ablate.report multirun/nsp" not in page  # which has some of the runs only
+    assert "python -m ablate.report multirun/nsp" in (report / "report.md").read_text()
+
+
+def test_predictions_are_read_from_runs_and_reports_alike(tmp_path):
+    """Examples are crossed with seeds, wherever their predictions lie."""
+    folders = [tmp_path / name / "s" for name in ("all", "a", "b")]
+    study = named_study(str(written_study(tmp_path)))
+    for folder, seeds in zip(folders, (range(5), range(2), range(2, 5)), strict=True):
+        register(folder, study, asked={"bert": seeds, "no_nsp": seeds})
+        for seed in seeds:
+            for arm, share in (("bert", 0.6), ("no_nsp", 0.8)):
+                with_predictions(folder, arm, seed, share)
+    assert call(folders[1], "--out", tmp_path / "kept") == 0
+    shutil.rmtree(folders[1])
+    whole, both = read(folders[0]), read(tmp_path / "kept", folders[2])
+    assert first_claim(whole).verdict.method == "crossed seeds x examples"
+    assert first_claim(both).verdict == first_claim(whole).verdict
+
+
+def written_study(folder):
+    path = folder / "s.yaml"
+    path.write_text("""
+study:
+  name: s
+  baseline: bert
+  arms: [bert, no_nsp]
+  seeds: 5
+  claims:
+    - {id: better, says: x, kind: superiority, contrast: no_nsp - bert, metric: topic/accuracy, factors: [nsp]}
+""")
+    return path
+
+
+def with_predictions(folder, arm, seed, share):
+    """A run of the task `topic` that is right on about so many of 60 examples."""
+    right = np.random.default_rng([seed, len(arm)]).random(60) < share
+    changes = {"nsp": False, "loss.nsp": False} if arm == "no_nsp" else {}
+    run = write_run(folder, arm, seed, {"topic/accuracy": float(right.mean())}, changes=changes)
+    (run / "predictions").mkdir()
+    pd.DataFrame({
+        "id": [f"e{i}" for i in range(60)], "label": 1, "prediction": right.astype(int), "score": 0.5,
+        "finetuning_seed": 0,
+    }).to_parquet(run / "predictions" / "topic.parquet")  # fmt: skip
+
+
+def first_claim(collected):
+    return collected.material.judgement.claims[0]
 
 
 def other_numbers(first, second):
@@ -97,6 +198,10 @@ def other_numbers(first, second):
     plain = json.loads(path.read_text())
     plain["metrics"]["embedded/mean"] += 0.001
     path.write_text(json.dumps(plain))
+
+
+def other_recipe(_, second):
+    write_run(second, "bert", 0, {"embedded/mean": 0.7}, changes={"model.width": 64})
 
 
 def other_scale(_, second):
@@ -112,8 +217,9 @@ def other_study(_, second):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (other_numbers, "bert seed 0 is finished in {0} and in {1}, with other numbers; a run counts once"),
-        (other_scale, "{1}: was run with scale=gpu data=pydocs, {0} with scale=laptop data=pydocs"),
+        (other_numbers, "bert seed 0 is finished in {0} and in {1}, with other numbers (embedded/mean "),
+        (other_recipe, "bert seed 0 is finished in {0} and in {1}, as other recipes; a run counts once"),
+        (other_scale, "{1}: was run with scale=gpu, {0} with scale=laptop"),
         (other_study, "{1}: is of study masking, {0} of nsp"),
     ],
 )
