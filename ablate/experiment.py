@@ -160,7 +160,7 @@ def evaluate_again(
 def cost(
     model: Encoder, used: Pretrained, data: PretrainingData, cfg: DictConfig, *, teacher: Teacher | None
 ) -> dict[str, Any]:
-    """What the run used, under the names of design.md; FLOPs count the predictions that were really made."""
+    """What the run used, under the names that reports read; FLOPs count the predictions that were really made."""
     parameters, without_embeddings = count_parameters(model)
     plan = data.batches.plan
     length = build.mean_length(data)

@@ -22,8 +22,9 @@ def build_parser() -> Parser:
         "  python -m ablate.finetune model=my-bert task=custom task.train=train.csv task.tests.custom=test.csv \\\n"
         "      'task.text=[review]' task.label=stars 'task.labels=[1,2,3,4,5]'\n"
         "  python -m ablate.finetune model=my-small-bert task=sst2 task.path=glue finetuning.teacher=my-bert\n"
-        "keys: model, task.*, finetuning.{seeds,learning_rates,epochs,batch,max_train,early_stopping,\n"
-        "  teacher,temperature,alpha}, probe, length, seed, out, trainer.{threads,precision,accelerator}\n"
+        "keys: model, task.*, finetuning.{seeds,learning_rates,epochs,batch,warmup,weight_decay,\n"
+        "  max_train,early_stopping,teacher,temperature,alpha}, probe, length, seed, out,\n"
+        "  trainer.{threads,precision,accelerator}\n"
         "tasks: see conf/task",
     )
 

@@ -19,7 +19,7 @@ BLOCK_TOKENS = 100_000_000  # whose sequences are made at a time: making them ta
 
 @dataclass(frozen=True)
 class Streams:
-    """The keys of a seed's data streams; each is independent of the others (design.md, common random numbers)."""
+    """The keys of a seed's data streams; each is independent of the others (common random numbers)."""
 
     documents: int
     pairs: int

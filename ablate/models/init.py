@@ -16,7 +16,7 @@ def by_name(model: nn.Module, *, std: float, seed: int) -> None:
     """Draw each parameter from a stream of its own: N(0, std) weights, zero biases, unit norms, a zero padding row.
 
     A parameter's values depend on (seed, its name, its shape) alone: not on the other parameters, their order or the
-    device (design.md, common random numbers). BERT: std 0.02 (Devlin et al. 2019, released code).
+    device (common random numbers). BERT: std 0.02 (Devlin et al. 2019, released code).
     """
     norms = {p for m in model.modules() if isinstance(m, nn.LayerNorm) for p in (m.weight, m.bias)}
     for name, parameter in model.named_parameters():

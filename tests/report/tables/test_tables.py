@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from synthetic_report import ARMS, made
 
+from ablate.config.paths import conf_dir
+from ablate.config.studies import named_study
 from ablate.report.material import Material
 from ablate.report.tables import as_markdown, save_sheet, tables
 from ablate.report.tables.columns import MISSING
@@ -122,6 +124,20 @@ def test_layouts_name_what_is_published(table):
     for arms in table.arms:
         assert set(arms) <= {row.row for row in table.rows}
         assert len(set(arms.values())) == len(arms)
+        exps = {exp for arm in arms.values() for exp in arm.split("__")}
+        assert exps <= {path.stem for path in (conf_dir() / "exp").glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("study", "table", "rows"),
+    [("masking", "RoBERTa T1",
+      {"static": "few_tokens__budget_x2", "dynamic": "few_tokens__budget_x2__dynamic_masking"}),
+     ("compression", "DistilBERT T1", {"BERT-base": "budget_x2", "DistilBERT": "distilbert"}),
+     ("papers", "DistilBERT T3", {"BERT-base": "budget_x2", "DistilBERT": "distilbert"})],
+)  # fmt: skip
+def test_studies_fill_the_tables_that_they_are_about(study, table, rows):
+    (layout,) = (one for one in paper_tables() if one.name == table)
+    assert layout.arms_in(named_study(study).arms) == rows
 
 
 def test_files_hold_every_cell(sheets, tmp_path):
