@@ -14,8 +14,11 @@ from ablate.report.compare import VERDICTS, read_verdicts
 from ablate.report.page import html_environment, markdown_environment
 from ablate.report.units import effect_unit
 from ablate.report.words import MARKS, estimate_text, slug
+from ablate.studies.evidence import UNFINISHED
 from ablate.studies.papers import LOST
 
+NOT_FINISHED = "not finished"
+_MARKS = {**MARKS, NOT_FINISHED: "…"}
 _SCALES = ("smoke", "laptop", "gpu", "paper")
 
 
@@ -64,7 +67,10 @@ def write_gallery(root: Path) -> list[Path]:
         raise UserError(f"{root}: holds no reports (folders with {VERDICTS})")
     columns = sorted({one.column for one in reports}, key=_column_order)
     studies = [_study(name, reports, columns) for name in dict.fromkeys(one.study for one in reports)]
-    said = {"columns": columns, "studies": studies, "reports": len(reports), "tally": _tally(reports)}
+    said = {
+        "columns": columns, "studies": studies, "reports": len(reports), "tally": _tally(reports),
+        "not_finished": NOT_FINISHED,
+    }  # fmt: skip
     page, text = root / "index.html", root / "index.md"
     page.write_text(html_environment().get_template("gallery.html").render(**said), encoding="utf-8", newline="\n")
     text.write_text(markdown_environment().get_template("gallery.md").render(**said), encoding="utf-8", newline="\n")
@@ -110,12 +116,17 @@ def _cells(key: str, column: str, reports: Iterable[_Report]) -> Iterable[Cell]:
     for one in reports:
         for number, claim in enumerate(one.claims, start=1):
             if one.column == column and claim["id"] == key:
-                verdict = str(claim["verdict"])
+                verdict = _word(claim)
                 yield Cell(
                     report=one.folder.name, column=column,
                     address=f"{quote(one.folder.name)}/index.html#claim-{number}",
-                    verdict=verdict, slug=slug(verdict), mark=MARKS.get(verdict, ""), **_numbers(claim),
+                    verdict=verdict, slug=slug(str(claim["verdict"])), mark=_MARKS.get(verdict, ""), **_numbers(claim),
                 )  # fmt: skip
+
+
+def _word(claim: Mapping[str, Any]) -> str:
+    """The verdict; of a study under way, that it is."""
+    return NOT_FINISHED if UNFINISHED in str(claim.get("reason")) else str(claim["verdict"])
 
 
 def _numbers(claim: Mapping[str, Any]) -> dict[str, str]:
@@ -144,5 +155,5 @@ def _published(claim: Mapping[str, Any]) -> str:
 
 
 def _tally(reports: Sequence[_Report]) -> list[tuple[str, str, int]]:
-    words = [str(claim["verdict"]) for one in reports for claim in one.claims]
-    return [(word, mark, words.count(word)) for word, mark in MARKS.items() if word in words]
+    words = [_word(claim) for one in reports for claim in one.claims]
+    return [(word, mark, words.count(word)) for word, mark in _MARKS.items() if word in words]

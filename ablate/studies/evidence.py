@@ -16,6 +16,7 @@ from ablate.studies.metrics import example_task, majority_of
 from ablate.studies.study import Study
 from ablate.studies.teaching import untaught
 
+UNFINISHED = "planned runs are not finished"
 Table = Mapping[tuple[str, int], Run]  # one variant's runs by arm and seed
 
 
@@ -95,7 +96,7 @@ def _missing(claim: StudyClaim, table: Table, seeds: Sequence[int]) -> str | Non
         return None
     listed = ", ".join(f"{arm} seed {seed} ({_state(table.get((arm, seed)))})" for arm, seed in lacking[:4])
     more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
-    return f"{len(lacking)} of {len(seeds) * len(claim.arms)} planned runs are not finished: {listed}{more}"
+    return f"{len(lacking)} of {len(seeds) * len(claim.arms)} {UNFINISHED}: {listed}{more}"
 
 
 def _is_final(run: Run | None) -> bool:

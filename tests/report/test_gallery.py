@@ -1,5 +1,6 @@
 """The index over all reports: what came out of each claim, beside what the papers print."""
 
+import json
 import re
 import shutil
 
@@ -28,6 +29,22 @@ def test_every_claim_has_a_row_with_its_interval_verdict_and_where_it_was_tried(
 def test_what_the_papers_print_stands_beside_it(text):
     row = next(row for row in text.splitlines() if row.startswith("| using individual sentences hurts") and "to" in row)
     assert "RoBERTa T2: " in row and "SQuAD" in row and "SST" in row
+
+
+def test_a_study_under_way_is_said_to_be_and_is_no_evidence(report, tmp_path):
+    shutil.copytree(report, tmp_path / "nsp")
+    path = tmp_path / "nsp" / "verdicts.json"
+    plain = json.loads(path.read_text())
+    plain["claims"][0] |= {"verdict": "not testable", "estimate": None, "interval": None}
+    plain["claims"][0]["reason"] = "4 of 10 planned runs are not finished: bert seed 3 (not started) and 3 more"
+    path.write_text(json.dumps(plain))
+    page, index = (written.read_text() for written in write_gallery(tmp_path))
+    matrix, beside = index.split("## Beside the papers")
+    says = plain["claims"][0]["says"]
+    assert any(says in row and "[… not finished]" in row for row in matrix.splitlines())
+    assert says not in beside
+    assert "… 1 not finished" in matrix
+    assert "not finished</a>" in page
 
 
 @pytest.mark.parametrize(
