@@ -57,7 +57,7 @@ def _plot(
     if len({row for row, _ in cells}) > len({column for _, column in cells}):
         lines, x = x, lines
         cells = {(column, row): arm for (row, column), arm in cells.items()}
-    rows, columns = list(dict.fromkeys(row for row, _ in cells)), _columns(cells)
+    rows, columns = list(dict.fromkeys(row for row, _ in cells)), _columns(cells, layout, x)
     line_names = layout.names(lines, rows, arms={row: _first(cells, row, 0) for row in rows})
     x_names = layout.names(x, columns, arms={column: _first(cells, column, 1) for column in columns})
     verdicts = _verdicts(material, set(cells.values()))
@@ -79,9 +79,12 @@ def _plot(
     )  # fmt: skip
 
 
-def _columns(cells: Cells) -> list[Level]:
-    """The levels across the axis: those in which most arms ran first, so that what can be joined stands together."""
-    return [column for column, _ in Counter(column for _, column in cells).most_common()]
+def _columns(cells: Cells, layout: Layout, x: str) -> list[Level]:
+    """The levels across the axis: as numbers if they are numbers, else those in which most arms ran first, so that what
+    can be joined stands together."""
+    columns = [column for column, _ in Counter(column for _, column in cells).most_common()]
+    key = layout.number(x, columns)
+    return columns if key is None else sorted(columns, key=lambda column: float(layout.value(x, column, key)))
 
 
 def _first(cells: Cells, level: Level, place: int) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.report.material import Material
+from ablate.report.units import short_number
+from ablate.report.words import counted
 from ablate.studies.factors import factors
 
 Changed = Mapping[str, tuple[object, object]]
@@ -109,6 +111,10 @@ def _say(key: str, value: object) -> str:
     if last in _TELLING:
         return str(value).rsplit(".", 1)[-1].replace("_", " ")
     name = last.replace("_", " ")
+    if key == "masking.copies":
+        return "masks drawn anew" if value is None else counted(int(str(value)), "fixed mask")
     if isinstance(value, bool):
         return f"{name} {'on' if value else 'off'}"
-    return f"{name} {'none' if value is None else f'{value:g}' if isinstance(value, int | float) else value}"
+    if isinstance(value, int | float):
+        return f"{name} {short_number(value) if abs(value) >= 1000 else f'{value:g}'}"
+    return f"{name} {'none' if value is None else value}"

@@ -104,6 +104,19 @@ def test_factors_cross_around_other_arms_than_the_baseline(tmp_path):
     assert sum(np.isfinite(y) for _, y in marks(plot.draw().axes[0])) == 4
 
 
+def test_numbers_stand_in_their_order_across_the_axis(tmp_path):
+    arms = {
+        "bert": (3.0, {"budget.amount": 8000}), "half": (3.4, {"budget.amount": 4000}),
+        "no_nsp": (3.1, {"budget.amount": 8000, "nsp": False}),
+        "no_nsp_half": (3.6, {"budget.amount": 4000, "nsp": False}), "budget_d4": (3.9, {"budget.amount": 1000}),
+    }  # fmt: skip
+    claims = [{"id": "a", "says": "s", "kind": "superiority", "contrast": "no_nsp - bert", "metric": "val/mlm_loss",
+               "factors": ["nsp"]}]  # fmt: skip
+    (plot,) = interaction.plots(made(tmp_path, arms=arms, claims=claims, seeds=2))
+    labels = [text.get_text() for text in plot.draw().axes[0].get_xticklabels()]
+    assert labels == ["amount 1 k", "amount 4 k", "amount 8 k"]
+
+
 def test_scaling_curves_follow_the_number_that_arms_vary(material):
     (plot,) = scaling.plots(material)
     (axes,) = plot.draw().axes

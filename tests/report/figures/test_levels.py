@@ -46,6 +46,9 @@ def test_levels_are_called_by_what_tells_them_apart():
     assert names(a={}, b={"f._target_": FORMAT + "full", "f.x": 2}) == ["segment pair", "full"]
     assert names(a={}, b={"f.on": False}) == ["on on", "on off"]
     assert names(a={}, b={"f.x": 0.5}, c={"f.x": None}) == ["x 1", "x 0.5", "x none"]
+    assert names(a={}, b={"f.x": 4_000_000}) == ["x 1", "x 4 M"]
+    masks = names(a={"masking.copies": 10}, b={"masking.copies": 1}, c={"masking.copies": None})
+    assert masks == ["10 fixed masks", "1 fixed mask", "masks drawn anew"]
 
 
 def test_levels_that_no_single_key_tells_apart_are_called_by_arms():
