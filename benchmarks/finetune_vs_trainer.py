@@ -130,10 +130,9 @@ def theirs(
     started = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - started
-    frame = data.tests["sst2"]
-    logits = np.asarray(trainer.predict(_rows(tokenizer, frame)).predictions)
+    given = trainer.predict(_rows(tokenizer, data.tests["sst2"]))  # in its own order, where it groups by length
     return {
-        "accuracy": float((logits.argmax(1) == frame["label"].to_numpy()).mean()),
+        "accuracy": float((np.asarray(given.predictions).argmax(1) == np.asarray(given.label_ids)).mean()),
         "examples_per_s": recipe.epochs * len(train) / seconds,
     }
 

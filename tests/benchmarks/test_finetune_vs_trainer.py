@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.finetune_vs_trainer import in_step, sst2, without_dropout, without_pooler
+from benchmarks.finetune_vs_trainer import in_step, sst2, theirs, without_dropout, without_pooler
 
 WORDS = {0: ("dull", "empty", "tired"), 1: ("warm", "bright", "sharp")}
 
@@ -44,9 +44,16 @@ def folder(run_tiny, tmp_path):
 
 def test_given_the_same_head_order_and_schedule_both_learn_the_same(folder, glue):
     task = sst2(glue, train=150, epochs=8, rate=2e-3, dropout=0.0)
-    ours, theirs = in_step(folder, task, task.data(None), 0)
-    assert ours.shape == theirs.shape == (40, 2)
+    ours, trainers = in_step(folder, task, task.data(None), 0)
+    assert ours.shape == trainers.shape == (40, 2)
     assert np.ptp(ours[:, 0] - ours[:, 1]) > 0.5  # something was learnt
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    np.testing.assert_allclose(ours, trainers, atol=1e-4)
     others, _ = in_step(folder, task, task.data(None), 1)
     assert abs(others - ours).max() > 0.05  # and another head and order would show
+
+
+@pytest.mark.parametrize("sampling", ["random", "group_by_length"])
+def test_the_trainers_answers_are_scored_in_its_own_order(folder, glue, sampling):
+    """A Trainer that groups by length predicts in that order, too."""
+    task = sst2(glue, train=150, epochs=8, rate=2e-3)
+    assert theirs(folder, task, task.data(None), 0, sampling=sampling)["accuracy"] > 0.85
