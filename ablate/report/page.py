@@ -1,7 +1,6 @@
 """The page and its Markdown twin: what is said, in which order; the templates say how it looks."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -129,17 +128,26 @@ def failure_rows(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
 
 def _meta(collected: Collected) -> list[tuple[str, str]]:
     judgement, runs, setting = collected.material.judgement, collected.material.runs, collected.archive.setting
-    states = Counter(run.state for run in runs)
-    done = f"{states['done']} of {len(runs)} gave numbers" if states["done"] < len(runs) else f"{len(runs)}, all done"
     cost = cost_of(runs)
     facts = [
         ("Scale", setting.scale), ("Data", setting.data),
         ("Studies", str(len(judgement.families)) if judgement.families else ""),
         ("Arms", str(len(judgement.study.arms))),
-        ("Seeds", str(len(judgement.seeds))), ("Runs", done),
+        ("Seeds", str(len(judgement.seeds))), ("Runs", _runs_text(collected)),
         ("Training", "" if cost.seconds is None else duration(cost.seconds)), ("Alpha", alpha_text(judgement)),
     ]  # fmt: skip
     return [(term, text) for term, text in facts if text]
+
+
+def _runs_text(collected: Collected) -> str:
+    """How many runs gave numbers, of those that there are and of those that there will be."""
+    judgement, runs = collected.material.judgement, collected.material.runs
+    done = sum(run.state == "done" for run in runs)
+    there = {(run.arm, run.seed) for run in runs}
+    planned = {(arm, seed) for arm in judgement.study.arms for seed in judgement.seeds}
+    if planned - there and not collected.archive.foreign:
+        return f"{done} done of {len(planned)} planned"
+    return f"{done} of {len(runs)} gave numbers" if done < len(runs) else f"{len(runs)}, all done"
 
 
 def _constant_sentence(collected: Collected, arms: Sequence[ArmRow]) -> str:

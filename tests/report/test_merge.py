@@ -64,9 +64,11 @@ def test_an_earlier_report_is_added_to_in_place(places, report, tmp_path):
     tested = [one for one in verdicts(kept)["claims"] if one["kind"] != "exact"]
     assert {one["verdict"] for one in tested} == {"not testable"}
     assert all("planned runs are not finished" in one["reason"] for one in tested)
+    assert "| 21 done of 35 planned |" in (kept / "report.md").read_text()
     shutil.rmtree(first)
     assert call(kept, second) == 0
     assert verdicts(kept) == verdicts(report)
+    assert "| 34 of 35 gave numbers |" in (kept / "report.md").read_text()
 
 
 def test_a_run_that_two_places_have_counts_once(nsp, places, report, tmp_path):
