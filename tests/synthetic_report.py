@@ -10,6 +10,8 @@ from synthetic_runs import write_run
 
 from ablate import api
 from ablate.config.science import difference
+from ablate.report.__main__ import build_parser
+from ablate.report.__main__ import report as run_report
 from ablate.report.material import Material
 from ablate.runs.collect import collect
 from ablate.runs.curves import read_curves
@@ -111,3 +113,8 @@ def made(folder: Path, **more) -> Material:
     study = study_of(**more)
     write_study(folder / "made", study, arms=more.get("arms", ARMS))
     return material_of(folder / "made", study)
+
+
+def call(*arguments: object) -> int:
+    """The report's command in this process; its exit code."""
+    return run_report(build_parser().parse_intermixed_args([str(one) for one in arguments]))

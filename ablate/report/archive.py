@@ -18,7 +18,7 @@ from ablate.errors import UserError
 from ablate.report.curves import read_back, write_all
 from ablate.report.origins import Origin, Setting
 from ablate.runs.collect import Run
-from ablate.runs.record import Record
+from ablate.runs.record import Record, write_text
 from ablate.studies.examples import COLUMNS as EXAMPLE_COLUMNS
 from ablate.studies.families import judged_runs
 from ablate.studies.foreign import COLUMNS, Examples, read_examples, write_examples
@@ -66,13 +66,12 @@ def write_archive(folder: Path, archive: Archive, *, tasks: Collection[str] = ()
     lines = [f" {json.dumps(key)}: {_line(value)}" for key, value in head.items()]
     runs = ",\n".join(f"  {_line(_run_plain(run, archive.origins, origins))}" for run in archive.runs)
     text = "{\n" + ",\n".join([*lines, f' "runs": [\n{runs}\n ]']) + "\n}\n"
-    part = folder / f"{ARCHIVE}.part"
-    part.write_text(text, encoding="utf-8", newline="\n")  # what it replaces may be the only copy
-    part.replace(folder / ARCHIVE)
+    write_text(folder / ARCHIVE, text)  # what it replaces may be the only copy
     _write_table(folder / TABLE, judged_runs(archive.study, archive.runs, foreign=archive.foreign))
-    (folder / CURVES).unlink(missing_ok=True)
     if len(archive.curves):
         write_all(folder / CURVES, archive.curves)
+    else:
+        (folder / CURVES).unlink(missing_ok=True)
     _keep_examples(folder, archive.runs, tasks)
     (folder / VALUES).unlink(missing_ok=True)
     if archive.examples:
@@ -145,13 +144,13 @@ def _record_plain(record: Record) -> dict[str, Any]:
 
 
 def _run_back(plain: Mapping[str, Any], folder: Path, recipes: Mapping[str, Any]) -> Run:
-    named = f"{plain['arm']}.{plain['variant']}" if plain["variant"] else plain["arm"]
     record, recipe, started = plain["record"], plain["recipe"], plain["started"]
     if record is not None:
         record = Record(**{**record, "metrics": {k: float(v) for k, v in record["metrics"].items()}})
     return Run(
-        directory=folder / EXAMPLES / named / f"seed-{plain['seed']}", arm=plain["arm"], variant=plain["variant"],
-        seed=plain["seed"], state=plain["state"], problem=plain["problem"], record=record,
+        directory=folder / EXAMPLES / _named(plain["arm"], plain["variant"], plain["seed"]),
+        arm=plain["arm"], variant=plain["variant"], seed=plain["seed"], state=plain["state"],
+        problem=plain["problem"], record=record,
         identity={} if recipe is None else {**recipes[recipe], "seed": plain["identity_seed"]},
         started=None if started is None else datetime.fromisoformat(started), hardware=plain["hardware"],
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablate.runs.collect import Run
 from ablate.runs.curves import read_curves
+from ablate.runs.record import write_text
 
 KEYS = ["arm", "variant", "seed"]
 _ROWS = 100  # per run, besides those with an evaluation
@@ -25,7 +26,7 @@ def read_all(runs: Sequence[Run]) -> pd.DataFrame:
 
 def write_all(path: Path, curves: pd.DataFrame) -> None:
     """curves.csv, as `read_back` takes it."""
-    curves.to_csv(path, index=False, lineterminator="\n", float_format=_DIGITS)
+    write_text(path, curves.to_csv(index=False, lineterminator="\n", float_format=_DIGITS))
 
 
 def read_back(path: Path) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from ablate.runs.collect import Run
 from ablate.studies.registration import PLACE, registered_at
 from ablate.studies.study import Study, read_study
 
-_FINAL = ("done", "diverged")
 _Key = tuple[str, str, int]  # variant, arm, seed: the order of `collect`
 
 
@@ -93,9 +92,9 @@ def _chosen(archives: Sequence[Archive], named: Sequence[str]) -> dict[_Key, tup
         for run in archive.runs:
             key = (run.variant, run.arm, run.seed)
             known, where = found.get(key, (None, 0))
-            if known is None or known.state not in _FINAL:
+            if known is None or not known.is_final:
                 found[key] = (run, place)
-            elif run.state in _FINAL and (differs := _difference(known, run)):
+            elif run.is_final and (differs := _difference(known, run)):
                 raise UserError(
                     f"{run.arm} seed {run.seed} is finished in {named[where]} and in {named[place]}, {differs}; a run "
                     "counts once: move one of the two run directories away, or leave that source out"

@@ -14,7 +14,7 @@ from ablate.report.material import Plot, Sheet
 from ablate.report.page import render_markdown, render_page, view
 from ablate.report.tables import tables
 from ablate.report.tables.save import save_sheet
-from ablate.report.words import counted
+from ablate.report.words import counted, listed
 from ablate.studies.judge import write_verdicts
 from ablate.studies.metrics import example_task
 from ablate.studies.registration import FILE as REGISTRATION
@@ -78,10 +78,9 @@ def _check_kept(collected: Collected, folder: Path) -> None:
     known = {folder_name(run) for run in collected.archive.runs if run.record is not None}
     lost = sorted(kept_runs(folder) - known)
     if lost and not collected.archive.foreign:
-        listed = f"{', '.join(lost[:3])}{f' and {len(lost) - 3} more' if len(lost) > 3 else ''}"
         raise UserError(
             f"--out {folder}: the report there keeps {counted(len(lost), 'finished run')} that these sources lack "
-            f"({listed}); name it as a source too, choose another --out, or remove it"
+            f"({listed(lost, most=3)}); name it as a source too, choose another --out, or remove it"
         )
 
 

@@ -41,6 +41,11 @@ class Run:
         return self.record.metrics if self.record is not None and self.state == "done" else {}
 
     @property
+    def is_final(self) -> bool:
+        """Whether it is over for good, with numbers or diverged."""
+        return self.state in ("done", "diverged")
+
+    @property
     def finished(self) -> datetime | None:
         """When its training was over at the earliest: its first start plus the seconds it trained."""
         if self.record is None or self.started is None:

@@ -113,11 +113,15 @@ def read_failure(directory: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write beside, flush to disk, then rename."""
+    """The value as JSON, in place of what was there."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside, flush to disk, then rename: what was there stays until all of the text is."""
     part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
-        json.dump(value, file, indent=1, sort_keys=False)
-        file.write("\n")
+    with part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

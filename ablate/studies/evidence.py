@@ -100,7 +100,7 @@ def _missing(claim: StudyClaim, table: Table, seeds: Sequence[int]) -> str | Non
 
 
 def _is_final(run: Run | None) -> bool:
-    return run is not None and run.state in ("done", "diverged")
+    return run is not None and run.is_final
 
 
 def _state(run: Run | None) -> str:

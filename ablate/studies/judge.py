@@ -160,7 +160,7 @@ def look(study: Study, table: Table) -> tuple[tuple[int, ...], float]:
     chosen = looks[0]
     for one in looks:
         seeds = study.seeds[: int(one["seeds"])]
-        if all((run := table.get((arm, s))) and run.state in ("done", "diverged") for arm in study.arms for s in seeds):
+        if all((run := table.get((arm, s))) and run.is_final for arm in study.arms for s in seeds):
             chosen = one
     return study.seeds[: int(chosen["seeds"])], chosen["alpha"]
 

@@ -113,9 +113,8 @@ def standing(
         return Standing(True, note="; ".join(filter(None, notes)) or None)
     before = [e for e in entries if claim.id in e["claims"] and e["claims"][claim.id] != now]
     if before and first is not None:
-        changed = difference(before[0]["claims"][claim.id], now)
-        listed = ", ".join(f"{key}: {old} -> {new}" for key, (old, new) in changed.items())
-        return Standing(False, refused=f"the claim was changed after its runs ({listed}); that is a new study")
+        changed = _changes(before[0]["claims"][claim.id], now)
+        return Standing(False, refused=f"the claim was changed after its runs ({changed}); that is a new study")
     if not same:
         return Standing(False, note="the claim is not in study.json: it came after the runs")
     return Standing(False, note="the claim was registered after its first run had finished")
@@ -148,8 +147,11 @@ def _otherwise_note(claim: StudyClaim, now: dict[str, Any], last: Sequence[Mappi
     others = [one for entry in last if (one := entry["claims"].get(claim.id, now)) != now]
     if not others:
         return None
-    listed = ", ".join(f"{key}: {there} -> {here}" for key, (there, here) in difference(others[0], now).items())
-    return f"in another place the claim was registered otherwise ({listed})"
+    return f"in another place the claim was registered otherwise ({_changes(others[0], now)})"
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {before} -> {after}" for key, (before, after) in difference(old, new).items())
 
 
 def _seeds_note(study: Study, last: Sequence[Mapping[str, Any]]) -> str | None:

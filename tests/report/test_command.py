@@ -9,14 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import environment_of
-
-from ablate.report.__main__ import build_parser
-from ablate.report.__main__ import report as run_report
-
-
-def call(*arguments):
-    """The command in this process; its exit code."""
-    return run_report(build_parser().parse_intermixed_args([str(one) for one in arguments]))
+from synthetic_report import call
 
 
 def test_help_is_quick_and_imports_neither_torch_nor_matplotlib():

@@ -7,20 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_report import call
 from synthetic_runs import write_run
 from synthetic_study import fix_registration
 
 from ablate.config.paths import conf_dir
 from ablate.config.studies import named_study
-from ablate.report.__main__ import build_parser
-from ablate.report.__main__ import report as run_report
 from ablate.report.collect import read
 from ablate.studies.registration import register
-
-
-def call(*arguments):
-    """The command in this process; its exit code."""
-    return run_report(build_parser().parse_intermixed_args([str(one) for one in arguments]))
 
 
 @pytest.fixture
