@@ -23,9 +23,9 @@ reports: setup
 	for runs in $(wildcard reports/*/runs.json); do $(BIN)/python -m ablate.report "$${runs%/runs.json}" || exit; done
 	$(BIN)/python -m ablate.report --gallery
 
-# a process per core, each with whole files, whose runs their tests share
+# a process per core; each takes files in a row, whose tests share their runs, and helps the others at the end
 test: setup
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 # against peers, in one table: reports/speed; make bench FULL=--full takes an hour
 bench: setup

@@ -46,9 +46,9 @@ def test_a_users_own_table_on_a_folder(command, table, bert_folder):
         (("model=MODEL", "task=sst3"), "task=sst3: no such option; nearest: sst2"),
     ],
 )
-def test_a_mistake_is_one_line(command, table, bert_folder, arguments, message):
+def test_a_mistake_is_one_line(answer, table, bert_folder, arguments, message):
     given = [text.replace("MODEL", str(bert_folder)) for text in arguments]
-    done = command(*given, f"cache={table / 'cache'}", module="ablate.finetune")
+    done = answer(*given, f"cache={table / 'cache'}", module="ablate.finetune")
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("ablate: ")]
     assert message in lines[-1]
