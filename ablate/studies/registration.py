@@ -105,17 +105,16 @@ def standing(
         return Standing(None, note="there is no study.json: nothing says whether the claim came before the runs")
     first = min((time for time in finished if time is not None), default=None)
     now = decision(claim, study)
-    same = [e for e in entries if e["claims"].get(claim.id) == now]
-    if same and (first is None or registered_at(same[0]) <= first):
-        early = [e for e in entries if first is None or registered_at(e) <= first]
-        last = list({e.get(PLACE): e for e in early}.values())  # in each place, the later decision stands
+    early = [e for e in entries if first is None or registered_at(e) <= first]
+    last = list({e.get(PLACE): e for e in early}.values())  # in each place, the later decision stands
+    if any(e["claims"].get(claim.id) == now for e in (entries if first is None else last)):
         notes = (_otherwise_note(claim, now, last), _seeds_note(study, last), _family_note(claim, study, early[-1]))
         return Standing(True, note="; ".join(filter(None, notes)) or None)
-    before = [e for e in entries if claim.id in e["claims"] and e["claims"][claim.id] != now]
+    before = [e for e in (*last, *entries) if claim.id in e["claims"] and e["claims"][claim.id] != now]
     if before and first is not None:
         changed = _changes(before[0]["claims"][claim.id], now)
         return Standing(False, refused=f"the claim was changed after its runs ({changed}); that is a new study")
-    if not same:
+    if not any(e["claims"].get(claim.id) == now for e in entries):
         return Standing(False, note="the claim is not in study.json: it came after the runs")
     return Standing(False, note="the claim was registered after its first run had finished")
 

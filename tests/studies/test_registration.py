@@ -20,6 +20,24 @@ def test_claims_changed_after_the_runs_are_refused(folder):
     assert "changed after its runs (alpha: 0.05 -> 0.1)" in verdict(folder, study_of(alpha=0.1)).verdict.reason
 
 
+def test_a_draft_that_was_replaced_before_the_runs_does_not_stand(folder):
+    """The margin that stood when the runs began is the one that was registered last."""
+    (folder / "study.json").unlink()
+    wide, narrow = study_of(), study_of([CLAIM | {"margin": 0.01}])
+    for study in (wide, narrow):
+        register(folder, study, asked={})
+    assert verdict(folder, narrow).registered is True
+    assert verdict(folder, narrow).notes == ()
+    one = verdict(folder, wide)
+    assert (one.registered, one.verdict.verdict) == (False, "not testable")
+    assert "changed after its runs (margin: 0.01 -> 0.05)" in one.verdict.reason
+    entries = json.loads((folder / "study.json").read_text())["entries"]
+    late = (STARTED + timedelta(days=3000)).isoformat()
+    entries.append(entries[0] | {"registered": late})  # back to the draft, after the runs
+    (folder / "study.json").write_text(json.dumps({"study": "x", "entries": entries}))
+    assert verdict(folder, wide).verdict.verdict == "not testable"
+
+
 def test_claims_dropped_after_the_runs_are_said(folder):
     """Holm over fewer claims is more lenient, so the family is part of what was decided."""
     (folder / "study.json").unlink()
