@@ -91,7 +91,7 @@ def _card(one: JudgedClaim, number: int, runs: Sequence[Run]) -> Card:
         anchor=f"claim-{number}", id=claim.id, says=claim.says, source=claim.source, verdict=verdict.verdict,
         slug=slug(verdict.verdict), mark=MARKS[verdict.verdict], effect=effect, unit=unit, interval=interval,
         of=name_of(claim.metric) if claim.metric else "exact, no runs needed", contrast=contrast_text(claim.contrast),
-        level=f"{1 - 2 * verdict.alpha:.0%} interval".replace("%", " %"), p=_p(one),
+        level=f"{100 * (1 - 2 * verdict.alpha):.3g} % interval", p=_p(one),
         seeds=str(verdict.n) if one.seeds else "",
         glyph=glyph_of(verdict), facts=tuple(_facts(one, runs)), reason=sentence(verdict.reason),
         remarks=tuple(sentence(remark) for remark in _remarks(one)),

@@ -49,7 +49,7 @@ def p_text(p: float | None) -> str:
 def level_text(judgement: Judgement) -> str:
     """The level of a judgement's intervals: `90%`, or `90% to 98%` where included studies differ."""
     levels = sorted({1 - 2 * one.alpha for one in judgement.families or (judgement,)})
-    return " to ".join(f"{level:.0%}" for level in levels)
+    return " to ".join(f"{100 * level:.3g}%" for level in levels)
 
 
 def alpha_text(judgement: Judgement) -> str:

@@ -1,18 +1,21 @@
 """Assay sensitivity: runs that cannot tell a positive control from the rest cannot show that anything is as good."""
 
+import numpy as np
+from jaxtyping import Float64
+
 from ablate.stats.claims import Claim, Part
 from ablate.stats.contrasts import Contrast
 from ablate.stats.decisions import Word
-from ablate.stats.evidence import Evidence, estimate_contrast, scores_problem, spread_problem
+from ablate.stats.evidence import Evidence, Scores, estimate_contrast, scores_problem, spread_problem
 from ablate.stats.onesample import p_above
 
 _CONTROL = "the positive control"
-_BY_SUPPORT = ("non_inferiority", "equivalence", "additivity", "retention")
+OF_NO_LOSS = ("non_inferiority", "equivalence", "additivity", "retention")  # kinds that a control must stand behind
 
 
 def needs_control(claim: Claim, word: Word) -> bool:
     """Whether the finding is one of no loss or no difference, which a plateau would show as well."""
-    return word == "negligible" or (word == "supported" and claim.kind in _BY_SUPPORT)
+    return word == "negligible" or (word == "supported" and claim.kind in OF_NO_LOSS)
 
 
 def separation(part: Part) -> Contrast:
@@ -27,10 +30,13 @@ def separation(part: Part) -> Contrast:
 
 
 def assay_problem(claim: Claim, part: Part, evidence: Evidence, *, alpha: float) -> str | None:
-    """Why the runs lack assay sensitivity, as a sentence; None if they separate the control by more than the margin."""
+    """Why the runs lack assay sensitivity, as a sentence; None if they separate the control by more than the margin.
+
+    Seeds at which the control has no score are left out, as any pair with a lost run is.
+    """
     if evidence.control is None:
         return "the study has no positive control, so nothing shows that its runs could have found a difference"
-    contrast, scores = separation(part), {**evidence.scores, _CONTROL: evidence.control}
+    contrast, scores = separation(part), _with_control(evidence.scores, evidence.control)
     problem = scores_problem(contrast.arms, scores) or spread_problem(contrast, scores)
     if problem is not None:
         return f"assay sensitivity cannot be tested: {problem}"
@@ -42,3 +48,10 @@ def assay_problem(claim: Claim, part: Part, evidence: Evidence, *, alpha: float)
         f"no assay sensitivity: the runs do not separate the positive control by more than the margin {margin:g} "
         f"(separation {float(estimate.mean):.4g}, p = {p:.3g}); on a plateau everything is equivalent"
     )
+
+
+def _with_control(scores: Scores, control: Float64[np.ndarray, "..."]) -> Scores:
+    if any(len(values) != len(control) for values in scores.values()):
+        return {**scores, _CONTROL: control}
+    there = ~np.isnan(control.reshape(len(control), -1)).any(axis=1)
+    return {arm: values[there] for arm, values in {**scores, _CONTROL: control}.items()}

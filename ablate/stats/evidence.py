@@ -22,7 +22,8 @@ class Evidence:
 
     scores: per arm `(num_seeds,)`, or `(num_seeds, num_examples)` where one task's predictions exist, with the same
     examples in every arm. Failed pairs are left out by the caller. For speed the plain times or throughputs.
-    control: the same of the positive control (an arm that must be worse), None without one.
+    control: the same of the positive control (an arm that must be worse), nan at seeds where it has no score; None
+    without a control.
     baseline: the score of what needs no model (the majority class), on the scale of `scores`; retention is of the gain
     over it. None where it is not known.
     refused: the gate's reason for which the claim may not be judged.

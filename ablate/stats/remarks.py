@@ -26,12 +26,16 @@ _TARGET = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a study adds to one claim's test: error rate, number of claims, adjusted p, and the word that came out."""
+    """What a study adds to one claim's test: error rate, number of claims, adjusted p, and the word that came out.
+
+    alone: the word it would be if it were the study's only claim.
+    """
 
     alpha: float
     family_size: int
     adjusted: PValues
     word: Word
+    alone: Word
 
 
 def flags_of(tested: Tested, setting: Setting, *, weakest: PartResult, p_sign_flip: float | None) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def needed_n_of(tested: Tested, setting: Setting) -> int | None:
 def reason_of(tested: Tested, setting: Setting, *, weakest: PartResult, needed_n: int | None) -> str:
     """Why the verdict is what it is, as one sentence with the numbers that decide."""
     low, high = weakest.interval
-    what = f"the {1 - 2 * setting.alpha:.0%} interval of {weakest.name}{_of_gains(tested)} is {low:.4g} to {high:.4g}"
+    what = f"the {100 * (1 - 2 * setting.alpha):.3g}% interval of {weakest.name}{_of_gains(tested)} is {low:.4g} to {high:.4g}"
     if setting.word == "supported":
         also = ", and no other part is weaker" if len(tested.parts) > 1 else ""
         return f"{what}, {_region(weakest)}{also} ({_p('supported', tested, setting)}){_kept(tested)}"
@@ -79,7 +83,8 @@ def reason_of(tested: Tested, setting: Setting, *, weakest: PartResult, needed_n
     if setting.word == "negligible":
         return f"{what}, within the margin {tested.claim.margin:g} of 0 ({_p('negligible', tested, setting)})"
     settled = f"{what}, which does not settle whether it is {_region(weakest)} ({_p('supported', tested, setting)})"
-    return f"{settled}{_alone(tested, setting)}; {_need(tested, needed_n)}{_kept(tested)}"
+    alone = "" if setting.alone in (setting.word, "not testable") else f"; alone it would be {setting.alone}"
+    return f"{settled}{alone}; {_need(tested, needed_n)}{_kept(tested)}"
 
 
 def _of_gains(tested: Tested) -> str:
@@ -105,19 +110,12 @@ def _p(finding: str, tested: Tested, setting: Setting) -> str:
     return f"p = {raw:.3g}, {adjusted:.3g} after Holm"
 
 
-def _alone(tested: Tested, setting: Setting) -> str:
-    assert tested.p is not None
-    found = {"supported": tested.p.supported, "contradicted": tested.p.contradicted, "negligible": tested.p.negligible}
-    words = [word for word, p in found.items() if p is not None and float(p) <= setting.alpha]
-    return f"; alone it would be {words[0]}" if words else ""
-
-
 def _need(tested: Tested, needed_n: int | None) -> str:
     effect = "registered" if tested.claim.effect is not None else "assumed" if _registered(tested) else "observed"
     if needed_n is None:
         return f"at the {effect} effect no number of seeds is enough"
     if needed_n <= tested.num_seeds:
-        return f"at the {effect} effect {needed_n} seeds would do, so the true one is probably smaller"
+        return f"at the {effect} effect {needed_n} seeds would do, so the true one is probably nearer to the bound"
     return f"at the {effect} effect about {needed_n} seeds are needed"
 
 
@@ -135,10 +133,12 @@ def _cautious(estimate: Estimate) -> Noise:
 
 
 def _planned(tested: Tested, setting: Setting) -> bool:
-    """Whether the registered effect is one that these seeds detect with power 0.8 at the observed spread."""
+    """Whether these seeds detect the registered effect with power 0.8, also at the 80 % upper limit of the spread."""
     if not _registered(tested):
         return False
     share = 1.0 - (1.0 - _TARGET) / len(tested.parts)
     alpha = setting.alpha / setting.family_size
-    noises = [(part, Noise(sd=float(e.sd), floor=float(e.floor)), e.num_seeds) for part, e in tested.pairs]
-    return all(part_power(part, noise=noise, num_seeds=n, alpha=alpha) >= share for part, noise, n in noises)
+    return all(
+        part_power(part, noise=_cautious(estimate), num_seeds=estimate.num_seeds, alpha=alpha) >= share
+        for part, estimate in tested.pairs
+    )

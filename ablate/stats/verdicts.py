@@ -111,20 +111,19 @@ def _adjusted(family: Sequence[Tested]) -> list[PValues]:
 def _verdict(tested: Tested, adjusted: PValues | None, *, alpha: float, family_size: int) -> Verdict:
     if tested.p is None or adjusted is None:
         return _without_test(tested, alpha=alpha, family_size=family_size)
-    found = decide(adjusted, alpha=alpha)
-    unfounded = _unfounded(tested, found, alpha=alpha)
-    word: Word = found if unfounded is None else "not testable"
-    setting = Setting(alpha=alpha, family_size=family_size, adjusted=adjusted, word=word)
+    word, unfounded = _founded(tested, decide(adjusted, alpha=alpha), alpha=alpha)
+    alone, _ = _founded(tested, decide(tested.p, alpha=alpha), alpha=alpha)
+    setting = Setting(alpha=alpha, family_size=family_size, adjusted=adjusted, word=word, alone=alone)
     return _with_test(tested, tested.p, setting, unfounded=unfounded)
 
 
-def _unfounded(tested: Tested, found: Word, *, alpha: float) -> str | None:
-    """Why a finding is none after all: a share of no gain, or runs that could not have found a loss."""
+def _founded(tested: Tested, found: Word, *, alpha: float) -> tuple[Word, str | None]:
+    """The word for a finding, and why it is none after all: a share of no gain, or runs that could not find a loss."""
     claim, part, evidence = tested.claim, tested.parts[0], tested.evidence
     problem = no_gain_problem(claim, part, evidence, alpha=alpha) if found in ("supported", "contradicted") else None
     if problem is None and needs_control(claim, found):
         problem = assay_problem(claim, part, evidence, alpha=alpha)
-    return problem
+    return (found, None) if problem is None else ("not testable", problem)
 
 
 def _without_test(tested: Tested, *, alpha: float, family_size: int) -> Verdict:

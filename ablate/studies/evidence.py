@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ablate.runs.collect import Run
+from ablate.stats.assay import OF_NO_LOSS
 from ablate.stats.evidence import Evidence
 from ablate.studies.claims import StudyClaim
 from ablate.studies.exact import Recipes, run_check
@@ -45,7 +46,7 @@ def gather(
     refused = _without_metric(claim, finished)
     if not foreign:
         refused = (
-            _missing(claim, table, seeds)
+            _missing(arms if claim.kind in OF_NO_LOSS else claim.arms, table, seeds)
             or refusal(claim, finished, control=study.control)
             or refused
             or untaught(claim, study, table, seeds=seeds, alpha=study.alpha)
@@ -89,14 +90,14 @@ def _exact(claim: StudyClaim, recipes: Recipes) -> Gathered:
     return Gathered(evidence=Evidence(holds=outcome[0], note=outcome[1]), seeds=())
 
 
-def _missing(claim: StudyClaim, table: Table, seeds: Sequence[int]) -> str | None:
+def _missing(arms: Sequence[str], table: Table, seeds: Sequence[int]) -> str | None:
     """Runs that are planned and not there: judging before they are would be an unplanned look."""
-    lacking = [(arm, seed) for seed in seeds for arm in claim.arms if not _is_final(table.get((arm, seed)))]
+    lacking = [(arm, seed) for seed in seeds for arm in arms if not _is_final(table.get((arm, seed)))]
     if not lacking:
         return None
     listed = ", ".join(f"{arm} seed {seed} ({_state(table.get((arm, seed)))})" for arm, seed in lacking[:4])
     more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
-    return f"{len(lacking)} of {len(seeds) * len(claim.arms)} {UNFINISHED}: {listed}{more}"
+    return f"{len(lacking)} of {len(seeds) * len(arms)} {UNFINISHED}: {listed}{more}"
 
 
 def _is_final(run: Run | None) -> bool:
@@ -181,13 +182,19 @@ class _Source:
 
 
 def _control(source: _Source, study: Study, *, crossed: bool) -> tuple[np.ndarray | None, str | None]:
-    """The control's scores at the claim's seeds; without any of them there is no control."""
+    """The control's scores at the claim's seeds, nan at those where it has none; None without a control."""
     if study.control is None:
         return None, None
     metric = source.claim.metric
-    runs = [source.table.get((study.control, seed)) for seed in source.seeds]
-    lacking = [s for s, run in zip(source.seeds, runs, strict=True) if run is None or metric not in run.metrics]
-    if lacking:
-        return None, f"the control {study.control} has no {metric} for seed {', '.join(map(str, lacking))}"
-    scores = source.scores((study.control,), examples=crossed)[study.control]
-    return (scores, None) if (scores.ndim > 1) == crossed else (None, "the control has no predictions per example")
+    runs = {seed: source.table.get((study.control, seed)) for seed in source.seeds}
+    there = tuple(seed for seed, run in runs.items() if run is not None and metric in run.metrics)
+    lacking = [seed for seed in source.seeds if seed not in there]
+    note = f"the control {study.control} has no {metric} for seed {', '.join(map(str, lacking))}" if lacking else None
+    if not there:
+        return np.full(len(source.seeds), np.nan), note
+    found = replace(source, seeds=there).scores((study.control,), examples=crossed)[study.control]
+    if (found.ndim > 1) != crossed:
+        return None, "the control has no predictions per example"
+    scores = np.full((len(source.seeds), *found.shape[1:]), np.nan)
+    scores[[source.seeds.index(seed) for seed in there]] = found
+    return scores, note

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def judge(
     if others:
         claims = [replace(c, stable=_stable(i, c.verdict, others)) for i, c in enumerate(claims)]
     arms = audit(study.arms, [run for run in used if run.seed in seeds])
-    notes = _notes(study, used, [v for v in variants if v != main and v not in ladder])
+    unused = [v for v in variants if v != main and v not in ladder]
+    notes = (*_seed_notes(study, used, seeds, foreign=foreign), *_notes(study, used, unused))
     return Judgement(study=study, variant=main, alpha=alpha, seeds=seeds, claims=tuple(claims), arms=arms, notes=notes)
 
 
@@ -188,11 +189,22 @@ def _stable(index: int, main: Verdict, others: Sequence[list[_Judged]]) -> tuple
     return sum(word == main.verdict for word in words), len(words)
 
 
+def _seed_notes(study: Study, runs: Sequence[Run], judged: Sequence[int], *, foreign: bool) -> Iterator[str]:
+    """Which seeds were run and are not judged; of others' results, that all of theirs are."""
+    if foreign:
+        if tuple(judged) != tuple(study.seeds):
+            yield f"the seeds are those of the results ({', '.join(map(str, judged))}), not those that the study names"
+        return
+    there = {run.seed for run in runs}
+    extra, waiting = sorted(there - set(study.seeds)), sorted(there & set(study.seeds) - set(judged))
+    if extra:
+        yield f"seeds {', '.join(map(str, extra))} were run but are not the study's; they are left out"
+    if waiting:
+        yield f"seeds {', '.join(map(str, waiting))} were run but belong to a later look; they are left out until then"
+
+
 def _notes(study: Study, runs: Sequence[Run], unused: Sequence[str]) -> tuple[str, ...]:
     notes = []
-    extra = sorted({run.seed for run in runs} - set(study.seeds))
-    if extra:
-        notes.append(f"seeds {', '.join(map(str, extra))} were run but are not the study's; they are left out")
     foreign = sorted({run.arm for run in runs} - set(study.arms))
     if foreign:
         notes.append(f"arms {', '.join(foreign)} were run but are not the study's; they are left out")

@@ -16,6 +16,7 @@ from ablate.training.callbacks.checkpoint import KeepResumable
 from ablate.training.callbacks.curve import Curve
 from ablate.training.callbacks.evaluate import EvaluateOnGrid
 from ablate.training.callbacks.meter import Meter
+from ablate.training.callbacks.onward import CountFromUpdate
 from ablate.training.callbacks.progress import ShowProgress
 from ablate.training.callbacks.reseed import ReseedDropout
 from ablate.training.fit import Execution, build_trainer, fit
@@ -68,7 +69,7 @@ def pretrain(
         CurveFile(directory / "metrics.csv"), every=log_every, batch_tokens=plan.batch_tokens, meter=meter,
         uniform_loss=uniform_loss, loggers=loggers,
     )  # fmt: skip
-    callbacks: list[pl.Callback] = [ReseedDropout(dropout_stream), meter, curve]
+    callbacks: list[pl.Callback] = [CountFromUpdate(), ReseedDropout(dropout_stream), meter, curve]
     if evaluate is not None:
         callbacks.append(
             EvaluateOnGrid(

@@ -61,7 +61,9 @@ def test_a_contradiction_and_a_gain_need_no_control() -> None:
     ("control", "words"),
     [
         (BASE[:3] - 0.3, "cannot be paired"),
-        (np.where(np.arange(5) == 2, np.nan, FAR), "not a finite number"),
+        (np.where(np.arange(5) == 2, np.inf, FAR), "not a finite number"),
+        (np.where(np.arange(5) == 2, FAR, np.nan), "there is one seed that all arms share"),
+        (np.full(5, np.nan), "there are no seeds that all arms share"),
         (BASE - 0.3, "every seed gives the same contrast"),
     ],
 )
@@ -69,6 +71,14 @@ def test_a_control_that_cannot_be_tested_is_a_sentence(control: np.ndarray, word
     verdict = judge_claim(NO_LOSS[0], Evidence(scores=SCORES, control=control))
     assert verdict.verdict == "not testable"
     assert words in verdict.reason
+
+
+def test_a_seed_that_the_control_lost_is_left_out_of_the_separation() -> None:
+    lost = judge_claim(NO_LOSS[0], Evidence(scores=SCORES, control=np.where(np.arange(5) == 2, np.nan, FAR)))
+    whole = judge_claim(NO_LOSS[0], Evidence(scores=SCORES, control=FAR))
+    assert (lost.verdict, lost.n, lost.p) == ("supported", 5, whole.p)
+    near = judge_claim(NO_LOSS[0], Evidence(scores=SCORES, control=np.where(np.arange(5) == 2, np.nan, NEAR)))
+    assert "no assay sensitivity" in near.reason
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,20 @@ def test_a_killed_run_ends_as_an_undisturbed_one(run_tiny, killed_after, monkeyp
     assert len(json.loads((here / "provenance.json").read_text())["sessions"]) == 2
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (4, 1)])
+def test_a_resumed_run_may_accumulate_otherwise(run_tiny, killed_after, monkeypatch, tmp_path, before, after):
+    """What helps after memory ran out: the same updates in smaller parts."""
+    exact = ("trainer.precision=32-true", "model.dropout=0", "model.attention_dropout=0", "trainer.log_every=1")
+    _, there = run_tiny(*exact, root=tmp_path / "whole")
+    killed_after(7)
+    with pytest.raises(Killed):
+        run_tiny(*exact, f"trainer.accumulate={before}", root=tmp_path / "killed")
+    monkeypatch.undo()
+    _, here = run_tiny(*exact, f"trainer.accumulate={after}", root=tmp_path / "killed")
+    curves = [read_curves(folder / "metrics.csv")["train/loss"].dropna().tolist() for folder in (here, there)]
+    assert curves[0] == pytest.approx(curves[1], abs=2e-4)
+
+
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(run_tiny, killed_after, monkeypatch, tmp_path):
     whole, there = run_tiny(root=tmp_path / "whole")
     killed_after(7)
