@@ -36,6 +36,7 @@ def finetune(arguments: argparse.Namespace) -> int:
     from ablate.config.compose import compose_jobs
     from ablate.config.standalone import standalone_questions, standalone_subject
     from ablate.evaluation.table import downstream_table
+    from ablate.models.folder import content_of
     from ablate.runs.trained import trained_folder
     from ablate.training.quiet import quieten
 
@@ -47,7 +48,8 @@ def finetune(arguments: argparse.Namespace) -> int:
     run, trained = (None, None) if record is None else (path, folder.parent)
     asked, subject = standalone_questions(cfg, trained), standalone_subject(cfg, folder, trained)
     out = Path(cfg.out or Path("finetuned") / folder.resolve().name)
-    metrics = _outside(out, asked, subject) if run is None else _in_run(run, asked, subject)
+    who = {"model": content_of(folder), "seed": cfg.seed} if run is None else {}
+    metrics = _outside(out, asked, subject, who) if run is None else _in_run(run, asked, subject)
     Console(highlight=False).print(downstream_table(metrics, title=str(path)) or "nothing was asked")
     return 0
 
@@ -69,16 +71,16 @@ def _in_run(path: Path, asked: "Questions", subject: "Subject") -> dict[str, flo
     return record.metrics
 
 
-def _outside(out: Path, asked: "Questions", subject: "Subject") -> dict[str, float]:
-    """Ask an encoder that is no run of ours; results go to `out`."""
+def _outside(out: Path, asked: "Questions", subject: "Subject", who: dict[str, object]) -> dict[str, float]:
+    """Ask an encoder that is no run of ours; results go to `out`, which says whose they are."""
     from ablate.data.cache import say
     from ablate.evaluation.downstream import keep_outside_a_run, keep_predictions, known_outside_a_run, merge
 
-    metrics, known = known_outside_a_run(out)
+    metrics, known = known_outside_a_run(out, who)
     for part in asked.answer(subject, known=known, notice=say):
         keep_predictions(part, out / "predictions")
         metrics, known = merge(metrics, [part]), {**known, part.name: part.id}
-        keep_outside_a_run(out, metrics, known)
+        keep_outside_a_run(out, who, metrics, known)
     return metrics
 
 

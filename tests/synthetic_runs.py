@@ -50,6 +50,7 @@ def write_run(
     changes: dict[str, Any] | None = None,
     status: str = "ok",
     evaluation_id: str = "e0",
+    evaluations: dict[str, str] | None = None,
     started: datetime = STARTED,
     processor: str = "a processor",
 ) -> Path:
@@ -65,6 +66,7 @@ def write_run(
         seed=seed,
         status=status,
         evaluation_id=evaluation_id,
+        evaluations=evaluations or {},
         reason="" if status == "ok" else "the loss is not finite",
         metrics={**used, **metrics} if status == "ok" else {},
     )

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from ablate.config.naming import data_name
 from ablate.config.reference import predicted_share
+from ablate.config.science import RECIPE_VERSION
 from ablate.data.batches import Batches
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
@@ -157,7 +158,7 @@ def build_data(cfg: DictConfig, corpus: Corpus) -> PretrainingData:
     streams = Streams.of(cfg.seed, cfg.replicate)
     sequences = training_sequences(
         corpus, make(cfg, "input"),
-        describes=json.dumps(OmegaConf.to_container(cfg.input, resolve=True), sort_keys=True),
+        describes=json.dumps([RECIPE_VERSION, OmegaConf.to_container(cfg.input, resolve=True)], sort_keys=True),
         fraction=cfg.data.fraction, streams=streams, cache=Path(cfg.cache),
     )  # fmt: skip
     batches = Batches(

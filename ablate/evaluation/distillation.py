@@ -4,7 +4,6 @@ DistilBERT's second step (Sanh et al. 2019, section 4.1, "(D)"), with the loss o
 cross-entropy and of T^2 KL at T = 2.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText, Task, TaskData
 from ablate.evaluation.tuning import best_of, sides, starting_point
 from ablate.models.bert import attention_for
-from ablate.models.folder import check_weights, load_encoder, load_tokenizer, longest_input
+from ablate.models.folder import check_weights, content_of, load_encoder, load_tokenizer, longest_input
 
 KEY = "finetuning.teacher"
 
@@ -45,10 +44,7 @@ class Distillation:
 
     def describes(self) -> list[Any]:
         """What identifies it: the teacher's content, not its place."""
-        hashed = hashlib.blake2b(digest_size=16)
-        for file in sorted((*self.folder.glob("*.safetensors"), *self.folder.glob("*.json"))):
-            hashed.update(file.read_bytes())
-        return ["distillation", hashed.hexdigest(), self.temperature, self.alpha]
+        return ["distillation", content_of(self.folder), self.temperature, self.alpha]
 
     def teacher(self, student: Subject) -> Subject:
         """The teacher, executed as the student is, on inputs of the student's length at most.

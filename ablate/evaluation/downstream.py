@@ -1,7 +1,7 @@
 """Downstream questions to one encoder: which tasks, probed or fine-tuned; what is known already is not asked again."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -216,23 +216,32 @@ def predictions(frame: pd.DataFrame, given: Answers, *, seed: int) -> pd.DataFra
     })  # fmt: skip
 
 
-def known_outside_a_run(folder: Path) -> tuple[dict[str, float], dict[str, str]]:
-    """Metrics and evaluations of `downstream.json`; empty where there is none.
+def known_outside_a_run(folder: Path, who: Mapping[str, object]) -> tuple[dict[str, float], dict[str, str]]:
+    """Metrics and evaluations of `downstream.json`; empty where there is none. `who`: the model's content, the seed.
 
     Raises:
-        UserError: the file is not one of ours.
+        UserError: the file is not one of ours, or holds another model's or seed's scores.
     """
     path = folder / "downstream.json"
     try:
         plain = json.loads(path.read_text())
-        return {str(k): float(v) for k, v in plain["metrics"].items()}, dict(plain["evaluations"])
+        metrics, known = {str(k): float(v) for k, v in plain["metrics"].items()}, dict(plain["evaluations"])
+        others = [
+            f"another {key} ({plain.get(key)}, not {value})" for key, value in who.items() if plain.get(key) != value
+        ]
     except FileNotFoundError:
         return {}, {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete it to evaluate anew") from error
+    if others:
+        raise UserError(f"out={folder}: holds the scores of {' and '.join(others)}; give out= another folder")
+    return metrics, known
 
 
-def keep_outside_a_run(folder: Path, metrics: dict[str, float], evaluations: dict[str, str]) -> None:
+def keep_outside_a_run(
+    folder: Path, who: Mapping[str, object], metrics: dict[str, float], evaluations: dict[str, str]
+) -> None:
     """Write `downstream.json`, the record of an encoder that is no run of ours."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "downstream.json", {"metrics": dict(sorted(metrics.items())), "evaluations": evaluations})
+    plain = {**who, "metrics": dict(sorted(metrics.items())), "evaluations": evaluations}
+    write_json(folder / "downstream.json", plain)

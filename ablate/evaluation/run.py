@@ -50,7 +50,8 @@ class Known:
 def evaluate(
     model: Encoder, subject: Subject, asked: Asked, corpus: Corpus, directory: Path, *, known: Known, notice: Notice
 ) -> Known:
-    """Answer what is not in `known`; writes predictions/."""
+    """Answer what is not in `known`; writes predictions/. The model is in evaluation mode from here on."""
+    model.eval()
     if asked.mlm is not None and known.evaluations.get("val") != asked.mlm_id:
         metrics, frames = asked.mlm.final(model)
         part = Part("val", asked.mlm_id, metrics, frames, prefixes=("val",))

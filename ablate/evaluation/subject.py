@@ -37,6 +37,10 @@ class Subject:
 
     @torch.no_grad()
     def width(self) -> int:
-        """Of the hidden states."""
+        """Of the hidden states. Draws no random numbers: whoever asks in a seeded block gets the same ones after."""
+        training = self.model.training
+        self.model.eval()
         one = torch.full((1, 1), self.pad, device=self.device)
-        return int(self.features(one, None).shape[-1])
+        found = int(self.features(one, None).shape[-1])
+        self.model.train(training)
+        return found

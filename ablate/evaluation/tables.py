@@ -1,5 +1,6 @@
 """Tasks from tables: the hub, a folder of files, or a user's own csv, tsv, jsonl or parquet file."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,10 @@ def _split_files(folder: Path, split: str) -> list[Path]:
 
 
 def _read_file(file: Path) -> pd.DataFrame:
+    cells: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}  # "NA" and "null" are words
     readers: dict[str, Callable[[Path], Any]] = {
-        ".parquet": pd.read_parquet, ".csv": pd.read_csv, ".tsv": lambda f: pd.read_csv(f, sep="\t"),
+        ".parquet": pd.read_parquet, ".csv": lambda f: pd.read_csv(f, **cells),
+        ".tsv": lambda f: pd.read_csv(f, sep="\t", quoting=csv.QUOTE_NONE, **cells),  # as GLUE's files are written
         ".jsonl": lambda f: pd.read_json(f, lines=True), ".json": pd.read_json,
     }  # fmt: skip
     if file.suffix not in readers:

@@ -1,5 +1,6 @@
 """Hugging Face folders: a run's model folder written, and any encoder's folder read as a source of features."""
 
+import hashlib
 import json
 import math
 import shutil
@@ -98,6 +99,14 @@ def stored_parameters(folder: Path) -> tuple[int, int]:
             total += size
             embeddings += size if name.endswith("_embeddings.weight") else 0
     return total, total - embeddings
+
+
+def content_of(folder: Path) -> str:
+    """A digest of a folder's weights, config and tokenizer, wherever it lies."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for file in sorted((*folder.glob("*.safetensors"), *folder.glob("*.json"))):
+        hashed.update(file.read_bytes())
+    return hashed.hexdigest()
 
 
 def is_model(path: Path) -> bool:

@@ -139,7 +139,8 @@ def _record_plain(record: Record) -> dict[str, Any]:
     metrics = {k: v if math.isfinite(v) else str(v) for k, v in sorted(record.metrics.items())}
     return {
         "run_id": record.run_id, "study": record.study, "arm": record.arm, "seed": record.seed,
-        "status": record.status, "reason": record.reason, "evaluation_id": record.evaluation_id, "metrics": metrics,
+        "status": record.status, "reason": record.reason, "evaluation_id": record.evaluation_id,
+        "evaluations": dict(sorted(record.evaluations.items())), "metrics": metrics,
     }  # fmt: skip
 
 

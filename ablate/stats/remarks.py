@@ -73,7 +73,8 @@ def needed_n_of(tested: Tested, setting: Setting) -> int | None:
 def reason_of(tested: Tested, setting: Setting, *, weakest: PartResult, needed_n: int | None) -> str:
     """Why the verdict is what it is, as one sentence with the numbers that decide."""
     low, high = weakest.interval
-    what = f"the {100 * (1 - 2 * setting.alpha):.3g}% interval of {weakest.name}{_of_gains(tested)} is {low:.4g} to {high:.4g}"
+    level = f"{100 * (1 - 2 * setting.alpha):.3g}%"
+    what = f"the {level} interval of {weakest.name}{_of_gains(tested)} is {low:.4g} to {high:.4g}"
     if setting.word == "supported":
         also = ", and no other part is weaker" if len(tested.parts) > 1 else ""
         return f"{what}, {_region(weakest)}{also} ({_p('supported', tested, setting)}){_kept(tested)}"

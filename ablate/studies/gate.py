@@ -12,6 +12,7 @@ from ablate.studies.claims import StudyClaim
 from ablate.studies.confounds import confound_sentence, confounded
 from ablate.studies.encodings import unit_problem
 from ablate.studies.factors import listed_keys
+from ablate.studies.metrics import parts_behind
 
 AUDITED = {
     "tokens": "train/tokens",
@@ -36,7 +37,8 @@ def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> st
     everyone = [*(run for arm in compared.values() for run in arm), *(runs.get(control, ()) if control else ())]
     reasons = (
         _wrong_seed(everyone), _duplicates(compared), _mixed(compared), _confounds(claim, compared),
-        _units(claim, compared), _evaluations(claim, everyone), _budgets(claim, compared), _hardware(claim, everyone),
+        _units(claim, compared), _evaluations(claim, everyone), _questions(claim, everyone), _budgets(claim, compared),
+        _hardware(claim, everyone),
     )  # fmt: skip
     found = [reason for reason in reasons if reason]
     return "; ".join(found) or None
@@ -101,6 +103,29 @@ def _evaluations(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
     what = listed_keys(changed) if changed else "the composed configs do not show where"
     names = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
     return f"the runs were evaluated in {len(by_id)} different ways ({names}): {what}"
+
+
+def _questions(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
+    """Runs that were asked something else since (`ablate.finetune`) keep the id of their evaluation, or have none."""
+    if claim.metric.startswith(_NOT_EVALUATED):
+        return None
+    records = [run.record for run in runs if run.record is not None]
+    names = dict.fromkeys(name for record in records for name in record.evaluations)
+    behind = parts_behind(claim.metric, names)
+    for name in behind:
+        by_id: dict[str | None, Run] = {}
+        for run, record in zip(runs, records, strict=True):
+            if record.evaluations:  # older versions kept none
+                by_id.setdefault(record.evaluations.get(name), run)
+        if len(by_id) > 1:
+            first, second, *_ = by_id.values()
+            asked = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
+            return (
+                f"{name} was asked in {len(by_id)} different ways ({asked}); ask every run alike with ablate.finetune"
+            )
+    if not behind and any(record.evaluation_id == "" for record in records):
+        return f"some runs were asked again since, and nothing says that {claim.metric} was asked alike"
+    return None
 
 
 def _budgets(claim: StudyClaim, runs: ByArm) -> str | None:

@@ -2,8 +2,10 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 
 from ablate.errors import UserError
+from ablate.evaluation.means import EMBEDDED, GLUE, is_mean
 
 _FORMAT = r"[a-z0-9_]+"
 _TASK = r"[a-z][a-z0-9_-]*"
@@ -57,6 +59,19 @@ def example_task(metric: str) -> tuple[str, str] | None:
     """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses."""
     found = re.fullmatch(rf"({_TASK})/(accuracy|f1|mcc)", metric)
     return (found[1], found[2]) if found and found[1] not in ("embedded", "glue", "val", "train", "probe") else None
+
+
+def parts_behind(metric: str, parts: Iterable[str]) -> list[str]:
+    """Which of the questions that runs have answered (`val`, `<task>`, `probe/<task>`) a metric comes from."""
+    probe = "probe/" if metric.startswith("probe/") else ""
+    of, _, score = metric.removeprefix(probe).partition("/")
+    if is_mean(metric):
+        tasks: Iterable[str] = EMBEDDED if of == "embedded" else GLUE
+        return [part for part in parts if part in {f"{probe}{task}" for task in tasks}]
+    if not score:
+        return [part for part in parts if part == "efficiency"]
+    # a task of several test sets calls them by its name and more: mnli, mnli_mm
+    return [part for part in parts if f"{probe}{of}" == part or f"{probe}{of}".startswith(f"{part}_")]
 
 
 def majority_of(metric: str) -> str:

@@ -1,6 +1,7 @@
 """ablate.finetune and ablate.measure on Hugging Face folders, and one line with exit code 2 on bad input."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -53,6 +54,23 @@ def test_a_mistake_is_one_line(answer, table, bert_folder, arguments, message):
     lines = [line for line in done.stderr.splitlines() if line.startswith("ablate: ")]
     assert message in lines[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_scores_of_another_model_are_not_taken_for_this_ones(answer, table, bert_folder):
+    """Two folders of one name would share a place by default."""
+    other = table / "elsewhere" / bert_folder.name
+    shutil.copytree(bert_folder, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
+    probe = (*CUSTOM, "finetuning.seeds=0", f"cache={table / 'cache'}")
+    assert answer(f"model={bert_folder}", *probe, module="ablate.finetune").returncode == 0
+    for arguments, whose in (
+        ((f"model={other}",), "another model"),
+        ((f"model={bert_folder}", "seed=1"), "another seed"),
+    ):
+        done = answer(*arguments, *probe, module="ablate.finetune")
+        assert done.returncode == 2 and f"holds the scores of {whose}" in done.stderr
+    assert answer(f"model={other}", *probe, "out=other", module="ablate.finetune").returncode == 0
 
 
 def test_measure_a_folder_and_a_size(command, tmp_path, bert_folder):

@@ -40,6 +40,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others(subject):
     assert not np.array_equal(first[1].score, other[1].score)
 
 
+def test_the_mode_that_the_model_was_left_in_changes_no_bit(subject):
+    """After training a model is in training mode, after a probe in evaluation mode."""
+    given = []
+    for training in (True, False):
+        subject.model.train(training)
+        given.append(run(subject, keyword_task())[1].score)
+        assert subject.model.training == training
+    assert np.array_equal(*given)
+
+
 def test_the_pretrained_model_and_the_callers_random_numbers_are_left_alone(subject):
     before = copy.deepcopy(subject.model.state_dict())
     torch.manual_seed(3)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ablate.errors import UserError
-from ablate.evaluation.tables import table_task
+from ablate.evaluation.tables import read_split, table_task
 
 ROWS = pd.DataFrame({"text": ["good one", "bad one", "fine"], "stars": ["pos", "neg", "pos"], "n": [1, 0, 1]})
 
@@ -88,6 +88,18 @@ def test_bad_input_is_one_line(tmp_path, changes, message):
 def test_settings_that_do_not_fit_are_refused_before_anything_is_read(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
         make(tmp_path, **changes)
+
+
+def test_quotes_in_tsv_and_words_that_look_missing_are_text(tmp_path):
+    """GLUE's tables are written without quoting; "NA" and "null" are words of English sentences."""
+    texts = ['"Quoted from here', "NA", "null", 'said "so"', "plain"]
+    rows = "\n".join(f"{text}\t{number % 2}" for number, text in enumerate(texts))
+    (tmp_path / "train.tsv").write_text(f"sentence\tlabel\n{rows}\n")
+    found, _ = read_split(str(tmp_path), None, "train")
+    assert found["sentence"].tolist() == texts
+    assert found["label"].tolist() == [0, 1, 0, 1, 0]
+    pd.DataFrame({"sentence": texts}).to_csv(tmp_path / "test.csv", index=False)
+    assert read_split(str(tmp_path), None, "test")[0]["sentence"].tolist() == texts
 
 
 @pytest.mark.parametrize("text", ["", "   ", None])

@@ -7,6 +7,7 @@ from synthetic_claim import CLAIM, METRIC, NOISE, rewrite, study_of, verdict, wr
 from synthetic_runs import edit, identity, write_run
 
 from ablate.studies.factors import factors, factors_of
+from ablate.studies.metrics import parts_behind
 
 KEYS = [(name, key) for name, factor in factors().items() for key in (*factor.keys, *factor.derived)]
 VALUES = [  # plausible ones, among them keys of no factor
@@ -74,6 +75,36 @@ def test_other_evaluations_are_refused_and_the_key_named(folder):
     reason = verdict(folder).verdict.reason
     assert "evaluated in 2 different ways" in reason
     assert "eval.chars (9000 -> 8000)" in reason
+
+
+@pytest.mark.parametrize("evaluation_id", ["e0", ""])  # a task was added to the evaluation, or asked anew
+@pytest.mark.parametrize(("part", "refused"), [("val", True), ("sst2", False)])
+def test_what_was_asked_otherwise_since_is_refused(folder, evaluation_id, part, refused):
+    for arm in ("bert", "dynamic", "quarter"):
+        for path in (folder / arm).glob("seed-*/result.json"):
+            asked = {"val": "a", "sst2": "a"} | ({part: "b"} if arm == "dynamic" else {})
+            edit(path, evaluations=asked, evaluation_id=evaluation_id)
+    one = verdict(folder).verdict
+    assert (one.verdict == "not testable") == refused
+    assert ("val was asked in 2 different ways (dynamic seed 0 and bert seed 0)" in one.reason) == refused
+
+
+def test_a_metric_of_ones_own_is_not_judged_where_runs_were_asked_again(tmp_path):
+    claim = CLAIM | {"metric": "mine", "higher_is_better": True}
+    for arm, changes in (("bert", {}), ("dynamic", {"masking.copies": None})):
+        write_arm(tmp_path, arm, 4.0, metrics={"mine": 1.0}, changes=changes, evaluation_id="")
+    assert "nothing says that mine was asked alike" in verdict(tmp_path, study_of([claim], control=None)).verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "parts"),
+    [("val/full_sentences/mlm_loss", ["val"]), ("embedded/mean_pair", ["topic"]), ("mnli_mm/accuracy", ["mnli"]),
+     ("probe/embedded/mean", ["probe/topic"]), ("probe/mnli/accuracy", []), ("latency_ms", ["efficiency"]),
+     ("glue/mean_8", ["mnli", "sst2"]), ("sst2/accuracy/median", ["sst2"])],
+)  # fmt: skip
+def test_which_questions_a_metric_comes_from(metric, parts):
+    asked = ["val", "topic", "probe/topic", "mnli", "sst2", "efficiency"]
+    assert parts_behind(metric, asked) == parts
 
 
 def test_unmatched_budgets_are_refused_though_the_configs_agree(folder):
