@@ -124,6 +124,36 @@ def test_masks_of_one_pass_are_a_threat(collected):
     assert "no sequence was read a second time" in threats["Masks"]
 
 
+@pytest.mark.parametrize(
+    ("factors", "epochs", "words"),
+    [
+        (
+            ("data_fraction",),
+            {"half": 85.0},
+            "each fixed mask of a sequence was seen half 8.5 times, those of the other",
+        ),
+        (("data_fraction",), {"half": 9.0}, None),
+        (("masking",), {"half": 20.0, "bert": 20.0}, "trained as the other is: 50% of the 20 passes"),
+        (("masking",), {"half": 20.0, "bert": 9.0}, None),
+    ],
+)
+def test_masks_that_came_again_are_a_threat(collected, factors, epochs, words):
+    def read(run):
+        metrics = {**run.metrics, "train/epochs": epochs.get(run.arm, 4.0)}
+        copies = None if "masking" in factors and run.arm == "bert" else 10
+        return replace(
+            run, identity={**run.identity, "masking": {"copies": copies}}, record=replace(run.record, metrics=metrics)
+        )
+
+    material = collected.material
+    claims = [replace(one, claim=replace(one.claim, factors=factors)) for one in material.judgement.claims]
+    material = replace(
+        material, runs=tuple(map(read, material.runs)), judgement=replace(material.judgement, claims=tuple(claims))
+    )
+    threats = dict(threats_of(replace(collected, material=material)))
+    assert words in threats["Masks"] if words else "Masks" not in threats
+
+
 def test_several_machines_are_a_threat(collected):
     assert "Machines" not in dict(threats_of(collected))
     places = [run.directory for run in collected.material.runs[:2]]

@@ -25,6 +25,11 @@ class Masks:
     copies: int | None
     epochs: float
 
+    @property
+    def again(self) -> float:
+        """How often each mask of a sequence was seen."""
+        return self.epochs / self.copies if self.copies else min(self.epochs, 1.0)
+
     def seen(self, epoch: float) -> int:
         """Different masks of a sequence after so many epochs, a begun one included."""
         begun = max(math.ceil(epoch - 1e-9), 0)
