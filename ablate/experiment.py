@@ -130,7 +130,10 @@ def train(
         subject = build_subject(model, cfg, corpus, execution.numerics.precision)
         learnt = evaluate(model, subject, asked, corpus, place.directory, known=Known(), notice=log)
         curve.finish({k: v for k, v in learnt.metrics.items() if k.startswith("val/")}, updates=used.updates)
-    save_folder(model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg))
+    save_folder(
+        model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg),
+        length=cfg.input.length,
+    )  # fmt: skip
     metrics = learnt.metrics | of_teacher | cost(model, used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
     metrics |= {"train/peak_memory_mb": peak_memory_mb(execution.device)}
     return Record(

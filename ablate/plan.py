@@ -31,7 +31,8 @@ def build_parser() -> Parser:
         "  python -m ablate.plan +study=aa --noise val/mlm_loss=0.08",
     )  # fmt: skip
     made.add_argument("--noise", action="append", default=[], metavar="METRIC=SD",
-                      help="standard deviation over seeds of a difference between two arms")  # fmt: skip
+                      help="standard deviation over seeds of a difference between two arms; of a speed's "
+                      "ratio, as a share of it")  # fmt: skip
     made.add_argument("--pilot", type=Path, default=None, help="a folder of runs whose spread to plan with")
     made.add_argument("--price", type=float, default=None, help="cost of this machine per hour")
     made.add_argument("--no-rehearsal", action="store_true", help="count runs and power only, measure nothing")

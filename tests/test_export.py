@@ -26,7 +26,7 @@ from ablate.finetune import build_parser as finetune_parser
 from ablate.finetune import finetune
 from ablate.measure import build_parser as measure_parser
 from ablate.measure import measure
-from ablate.models.folder import load_encoder, load_tokenizer, longest_input
+from ablate.models.folder import load_encoder, load_tokenizer, longest_input, trained_input
 from ablate.runs.record import read_result
 from ablate.sweep import plan_jobs, run_planned
 
@@ -37,6 +37,11 @@ ARMS = {
     "no_nsp": ["+exp=no_nsp"], "bert": ["+exp=bert"], "full_sentences": ["+exp=full_sentences"],
     "byte_bpe_without_types": ["+exp=full_sentences", "tokenizer=byte_bpe", "tokenizer.vocab_size=300"],
 }  # fmt: skip
+
+
+def trained_length(directory):
+    """The positions behind it have learnt nothing."""
+    return json.loads((directory / "provenance.json").read_text())["identity"]["input"]["length"]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +146,7 @@ def test_a_mask_stands_for_a_word_with_its_space(runs, tmp_path):
     ids = tokenizer("the <mask> sees", add_special_tokens=False)["input_ids"]
     words = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in ("the", "<mask>", "sees")]
     assert ids == [id_ for word in words for id_ in word]
-    assert tokenizer.model_max_length == 512
+    assert tokenizer.model_max_length == trained_length(runs("byte_bpe_without_types")) < 512
 
 
 def test_the_card_says_what_it_is(runs, tmp_path):
@@ -183,6 +188,7 @@ def test_what_is_exported_is_evaluated_like_the_run(runs, tmp_path, monkeypatch,
     encoder = load_encoder(tmp_path / "mine", attention="eager").eval()
     hidden = encoder.hidden_states(inputs["input_ids"], inputs["attention_mask"].bool(), None)
     assert close(hidden, of_the_run(runs("full_sentences"), inputs)[0], inputs)
+    assert trained_input(encoder.config, tmp_path / "mine") == trained_length(runs("full_sentences"))
     assert longest_input(encoder.config) == 512
     assert load_tokenizer(tmp_path / "mine", vocabulary=150)[1] == 0
 

@@ -156,13 +156,19 @@ def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
     parsed = parser.parse_overrides(overrides)
     plain = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     sweeper = compose(config_name, plain, return_hydra_config=True).hydra.sweeper
-    given = {o.key_or_group for o in parsed}
+    given = [(str(o.key_or_group), o.input_line or "") for o in parsed]
     sweeps = [dict(sweeper.get("params") or {}), *map(dict, sweeper.get("more") or ())]
-    jobs = []
-    for params in sweeps:
-        declared = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+~") not in given]
-        jobs.append(_split(parser, declared + overrides))
+    jobs = [_split(parser, _in_order(params, given)) for params in sweeps]
     return jobs[0] if len(jobs) == 1 else _together(sweeps, jobs, parser)
+
+
+def _in_order(params: dict[str, str], given: list[tuple[str, str]]) -> list[str]:
+    """What a study declares, in its order, with what the command line says of the same keys in its place."""
+    overrides = []
+    for key, value in params.items():
+        of_key = [line for name, line in given if name == str(key).lstrip("+~")]
+        overrides += of_key or [f"{key}={value}"]
+    return overrides + [line for _, line in given if line not in overrides]
 
 
 def _split(parser: OverridesParser, overrides: list[str]) -> list[list[str]]:

@@ -22,7 +22,7 @@ from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText
 from ablate.models.bert import attention_for
 from ablate.models.cost import count_parameters
-from ablate.models.folder import load_encoder, load_tokenizer, longest_input, stored_parameters
+from ablate.models.folder import load_encoder, load_tokenizer, longest_input, stored_parameters, trained_input
 from ablate.training.fit import choose_device
 from ablate.training.precision import resolve
 
@@ -48,7 +48,7 @@ def standalone_questions(cfg: DictConfig, run: Path | None) -> Questions:
 
 
 def standalone_subject(cfg: DictConfig, folder: Path, run: Path | None) -> Subject:
-    """The encoder of a folder; a run's inputs are as long as its own evaluation has them.
+    """The encoder of a folder; a run's inputs are as long as its own evaluation has them, others' as in training.
 
     Raises:
         UserError: the folder cannot be loaded, or `length` is out of range.
@@ -58,7 +58,7 @@ def standalone_subject(cfg: DictConfig, folder: Path, run: Path | None) -> Subje
     longest_text = asked or cfg.get("task", {}).get("max_length", 128)
     model = load_encoder(folder, attention=attention_for(longest_text, device)).to(device)
     longest = longest_input(model.config)
-    length = longest if asked is None else asked
+    length = trained_input(model.config, folder) if asked is None else asked
     if not isinstance(length, int) or not 8 <= length <= longest:
         raise UserError(f"length={length}: must be from 8 to the {longest} tokens that the model takes")
     tokenizer, pad = load_tokenizer(folder, vocabulary=int(model.config.vocab_size))

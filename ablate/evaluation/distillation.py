@@ -17,7 +17,7 @@ from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText, Task, TaskData
 from ablate.evaluation.tuning import best_of, sides, starting_point
 from ablate.models.bert import attention_for
-from ablate.models.folder import check_weights, content_of, load_encoder, load_tokenizer, longest_input
+from ablate.models.folder import check_weights, content_of, load_encoder, load_tokenizer, trained_input
 
 KEY = "finetuning.teacher"
 
@@ -55,7 +55,7 @@ class Distillation:
         attention = attention_for(student.length, student.device)
         model = load_encoder(self.folder, attention=attention, key=KEY).to(student.device)
         tokenizer, pad = load_tokenizer(self.folder, vocabulary=int(model.config.vocab_size), key=KEY)
-        length = min(student.length, longest_input(model.config))
+        length = min(student.length, trained_input(model.config, self.folder))
         return Subject(model, tokenizer, pad, length, student.device, student.precision)
 
 

@@ -11,7 +11,7 @@ from transformers import AutoModelForMaskedLM, BertConfig
 
 from ablate.data.tokenizers import ROBERTA_SPECIALS, special_names
 from ablate.models.convert import Kind, from_bert
-from ablate.models.folder import copy_tokenizer, input_names, load_tokenizer
+from ablate.models.folder import copy_tokenizer, input_names, load_tokenizer, trained_input
 from ablate.models.masked_lm import load_masked_lm
 
 
@@ -52,7 +52,7 @@ def write_model(folder: Path, destination: Path, *, kind: Kind | None, key: str)
 def _write_tokenizer(folder: Path, destination: Path, tokenizer: Tokenizer, config: BertConfig) -> None:
     copy_tokenizer(
         folder, destination, model_input_names=input_names(token_types=config.type_vocab_size > 1),
-        model_max_length=config.max_position_embeddings,
+        model_max_length=trained_input(config, folder),
     )  # fmt: skip
     if _byte_level(tokenizer):
         _let_mask_take_the_space(destination)

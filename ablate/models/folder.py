@@ -21,10 +21,14 @@ from ablate.models.encoder import Encoder
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
-def save_folder(model: Encoder, tokenizer: Path, folder: Path, *, token_types: bool) -> None:
-    """Write config.json, model.safetensors and the tokenizer's files; whole or not at all."""
+def save_folder(model: Encoder, tokenizer: Path, folder: Path, *, token_types: bool, length: int) -> None:
+    """Write config.json, model.safetensors and the tokenizer's files; whole or not at all.
+
+    length: of the inputs that it was trained on; its positions behind that are as they were drawn.
+    """
     with whole(folder) as part:
-        copy_tokenizer(tokenizer, part, model_input_names=input_names(token_types=token_types))
+        names = input_names(token_types=token_types)
+        copy_tokenizer(tokenizer, part, model_input_names=names, model_max_length=length)
         model.save(part)
 
 
@@ -237,3 +241,13 @@ def longest_input(config: Any) -> int:
     """How many tokens a model has positions for; RoBERTa's first positions belong to padding."""
     positions = int(getattr(config, "max_position_embeddings", 512))
     return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions
+
+
+def trained_input(config: Any, folder: Path) -> int:
+    """How many of its positions a folder's model was trained on, as its tokenizer says (`model_max_length`)."""
+    longest = longest_input(config)
+    try:
+        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("model_max_length")
+    except (OSError, ValueError, AttributeError):
+        return longest
+    return min(longest, int(said)) if isinstance(said, int | float) and said >= 1 else longest

@@ -126,8 +126,16 @@ def _facts(one: JudgedClaim, runs: Sequence[Run]) -> list[tuple[str, str]]:
     facts.append(("Cost", cost_text(cost_of(runs, arms=claim.arms))))
     facts.append(("Registered", _registered(one)))
     if verdict.mde is not None:
-        facts.append(("Could find", f"{plain_number(float(f'{verdict.mde:.2g}'))} beyond the bound, with power .8"))
+        facts.append(("Could find", f"{_detectable(claim.kind, verdict.mde)}, with power .8"))
     return facts
+
+
+def _detectable(kind: str, mde: float) -> str:
+    """What `planning.Plan.mde` is for the kind: a distance, a factor, or the smallest margin that could be shown."""
+    if kind == "speed":
+        return f"{mde:.3g} times the bound"
+    size = plain_number(float(f"{mde:.2g}"))
+    return f"a margin of {size}" if kind in ("equivalence", "additivity") else f"{size} beyond the bound"
 
 
 def _registered(one: JudgedClaim) -> str:
@@ -138,7 +146,7 @@ def _registered(one: JudgedClaim) -> str:
 
 def _remarks(one: JudgedClaim) -> list[str]:
     stable = []
-    if one.stable is not None:
+    if one.stable is not None and one.stable[1]:
         stable.append(f"the verdict is the same at {one.stable[0]} of {one.stable[1]} other learning rates")
     return [*one.verdict.flags, *stable, *one.notes]
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ablate.errors import UserError
 from ablate.report.archive import ARCHIVE, Archive, read_archive
 from ablate.report.collect import Collected
 from ablate.report.tables.hyperparameters import say
-from ablate.report.words import counted, listed
+from ablate.report.words import counted, listed, p_text
 from ablate.runs.collect import Run
 from ablate.studies.judge import as_plain
 
@@ -84,10 +84,14 @@ def read_verdicts(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _RunChanges:
-    """By arm, a sentence on what happened to its runs between two reports; known is False without the older runs."""
+    """By arm, a sentence on what happened to its runs between two reports; known is False without the older runs.
+
+    controls: a sentence where the study has another positive control.
+    """
 
     known: bool
     by_arm: Mapping[str, str]
+    controls: list[str] = field(default_factory=list)
 
     @classmethod
     def between(cls, old: Archive | None, new: Archive) -> "_RunChanges":
@@ -95,7 +99,9 @@ class _RunChanges:
             return cls(known=False, by_arm={})
         arms = dict.fromkeys([*(run.arm for run in new.runs), *(run.arm for run in old.runs)])
         found = {arm: _arm_change(_of_arm(old.runs, arm), _of_arm(new.runs, arm)) for arm in arms}
-        return cls(known=True, by_arm={arm: text for arm, text in found.items() if text})
+        before, now = (archive.study.control or "none" for archive in (old, new))
+        controls = [] if before == now else [f"control: {before} -> {now}"]
+        return cls(known=True, by_arm={arm: text for arm, text in found.items() if text}, controls=controls)
 
 
 def _of_arm(runs: Sequence[Run], arm: str) -> dict[tuple[str, int], Run]:
@@ -143,9 +149,19 @@ def _why(
     arms = next(one.claim.arms for one in collected.material.judgement.claims if one.claim.id == new["id"])
     why += [f"runs of {arm}: {runs.by_arm[arm]}" for arm in arms if arm in runs.by_arm]
     if not why and old["verdict"] != new["verdict"]:
-        unknown, code = "nothing says which runs it rested on", "neither its claim nor its runs changed: the judge did"
-        why.append(code if runs.known else unknown)
+        why += _indirect(old, new, runs)
     return tuple(why)
+
+
+def _indirect(old: Mapping[str, Any], new: Mapping[str, Any], runs: _RunChanges) -> list[str]:
+    """Why a verdict changed though neither its claim nor its runs did."""
+    if not runs.known:
+        return ["nothing says which runs it rested on"]
+    if old.get("p") == new.get("p") and old.get("p_holm") != new.get("p_holm"):
+        adjusted = " -> ".join(p_text(one.get("p_holm")) or "none" for one in (old, new))
+        return [f"other claims of its family changed, and its own is unchanged but for Holm: {adjusted}"]
+    others = [f"runs of {arm}: {text}" for arm, text in runs.by_arm.items()]  # a control's, an untaught student's
+    return others or runs.controls or ["neither its claim nor any runs changed: the judge did"]
 
 
 def _general(old: Archive | None, new: Archive, runs: _RunChanges) -> tuple[str, ...]:
@@ -155,6 +171,7 @@ def _general(old: Archive | None, new: Archive, runs: _RunChanges) -> tuple[str,
         _set_change("code", _codes(old), _codes(new)),
         _set_change("data", _data(old), _data(new)),
         "" if old.study.id == new.study.id else f"study: {old.study.id} -> {new.study.id}",
+        *runs.controls,
         "" if runs.by_arm else "the runs are the same",
     ]
     return tuple(line for line in lines if line)

@@ -20,7 +20,7 @@ from ablate.report.material import Plot, Sheet
 from ablate.report.provenance import provenance_rows, rerun_lines
 from ablate.report.tables.columns import is_number
 from ablate.report.threats import threats_of
-from ablate.report.words import adjusted_over, alpha_text, counted, duration, level_text, markdown
+from ablate.report.words import adjusted_over, alpha_text, counted, duration, level_text, listed, markdown
 from ablate.runs.collect import Run
 from ablate.studies.costs import cost_of
 
@@ -160,11 +160,25 @@ def _constant_sentence(collected: Collected, arms: Sequence[ArmRow]) -> str:
     return (
         f"Each arm is the baseline’s recipe with these keys changed; {same} of its {counted(len(keys), 'key')} are the "
         "same in every arm. In one seed all arms share initial values, the order of documents, and, in the same "
-        "format, sequences, pairs and masks."
+        f"format and tokens, sequences, pairs and masks{_not_shared(collected)}."
     )
+
+
+_STREAMS = (("replicate", "no random numbers"), ("init.", "other initial values"), ("masking.", "other masks"))
+
+
+def _not_shared(collected: Collected) -> str:
+    """`; but dynamic_masking: other masks`, for the arms whose changed keys are of random numbers themselves."""
+    found = {
+        arm: next((what for key, what in _STREAMS if any(one.startswith(key) for one in changes)), None)
+        for arm, changes in collected.material.changes.items()
+    }
+    said = [f"{arm}: {what}" for arm, what in found.items() if what]
+    return f"; but {listed(said)}" if said else ""
 
 
 def _failures_sentence(lost: int, total: int) -> str:
     if not lost:
         return f"None: {counted(total, 'run')} ended with numbers."
-    return f"{lost} of {counted(total, 'run')} gave no numbers; a pair with such a run is left out of its contrast."
+    waits = "a pair with a diverged run is left out, any other is waited for"
+    return f"{lost} of {counted(total, 'run')} gave no numbers; {waits}."

@@ -142,10 +142,13 @@ def _masks_shared(arms: Mapping[str, Masks]) -> str | None:
 
 def _learning_rate(collected: Collected) -> Iterator[Threat]:
     claims = [one for one in collected.material.judgement.claims if one.claim.kind != "exact"]
-    if claims and all(one.stable is None for one in claims):
+    alone = [one for one in claims if one.stable is None]
+    if alone:
+        studies = list(dict.fromkeys(one.family for one in alone if one.family))
+        whose = f"{listed(studies)}: every" if len(alone) < len(claims) else "Every"
         yield (
             "Learning rate",
-            "Every arm was run at the study's learning rate alone; an arm that prefers another one is judged too "
+            f"{whose} arm was run at the study's learning rate alone; an arm that prefers another one is judged too "
             "harshly. A ladder (optim.lr_ladder) would tell.",
         )
 
@@ -188,13 +191,16 @@ def _named(title: str, sentence: str, claims: list[JudgedClaim]) -> Iterator[Thr
 
 
 def _runs(collected: Collected) -> Iterator[Threat]:
-    lost = [run for run in collected.material.runs if run.state != "done"]
-    if lost:
+    diverged = sum(run.state == "diverged" for run in collected.material.runs)
+    others = sum(run.state not in ("done", "diverged") for run in collected.material.runs)
+    if diverged:
         yield (
             "Lost runs",
-            f"{counted(len(lost), 'run')} gave no numbers. Pairs with such runs are left out, which favours an arm "
-            "that fails where it would have done badly; the failures are listed above.",
+            f"{counted(diverged, 'run')} diverged. Pairs with such runs are left out, which favours an arm that fails "
+            "where it would have done badly; the failures are listed above.",
         )
+    if others:
+        yield "Unfinished runs", f"{counted(others, 'run')} gave no numbers yet; claims that need them wait for them."
 
 
 def _code(collected: Collected) -> Iterator[Threat]:

@@ -27,8 +27,8 @@ class JudgedClaim:
     """A claim with its verdict. notes: what was left out and what to beware of, as sentences.
 
     registered: whether it was fixed before its first run finished; None where nothing says. stable: at how many
-    other learning rates the verdict is the same, and of how many; None without a ladder. family: the included study
-    whose claim it is, over whose claims p is adjusted; None where the study includes none.
+    other learning rates the verdict is the same, and of how many that could be tested; None without a ladder. family:
+    the included study whose claim it is, over whose claims p is adjusted; None where the study includes none.
     """
 
     claim: StudyClaim
@@ -185,7 +185,9 @@ def _dressed(claim: StudyClaim, gathered: Gathered, verdict: Verdict, stands: St
 
 
 def _stable(index: int, main: Verdict, others: Sequence[list[_Judged]]) -> tuple[int, int]:
-    words = [judged[index][2].verdict for judged in others]
+    words = [word for judged in others if (word := judged[index][2].verdict) != "not testable"]
+    if main.verdict == "not testable":
+        return 0, 0
     return sum(word == main.verdict for word in words), len(words)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ablate.errors import UserError
 from ablate.runs.collect import Run
 from ablate.stats.claims import parts_of
 from ablate.stats.contrasts import evaluate
@@ -19,8 +20,12 @@ FEWEST = 0.5  # power below which a claim is flagged
 def outlooks(study: Study, noise: Mapping[str, float], pilots: Sequence[Run]) -> list[tuple[StudyClaim, Plan | None]]:
     """A plan per claim; None for exact claims and where nothing is known of the noise.
 
-    noise: sd of a per-seed difference by metric; pilots: runs of the claims' arms, whose own spread is used instead,
-    at the 80 % upper limit of the true one. A study that includes others has each claim planned in its own family.
+    noise: sd of a per-seed difference by metric, of a ratio for speed as a share of it; pilots: runs of the claims'
+    arms, whose own spread is used instead, at the 80 % upper limit of the true one. A study that includes others has
+    each claim planned in its own family.
+
+    Raises:
+        UserError: a speed's noise that is no share.
     """
     if study.families:
         return [one for part in study.families for one in outlooks(part, noise, runs_of(part, pilots, foreign=True))]
@@ -56,10 +61,18 @@ def pilot_noise(claim: StudyClaim, pilots: Sequence[Run]) -> dict[str, Noise] | 
 
 
 def _given(claim: StudyClaim, noise: Mapping[str, float]) -> dict[str, Noise] | None:
-    """The stated sd of a difference of two arms, scaled to each part's coefficients."""
+    """The stated sd of a difference of two arms (a speed's: a share), scaled to each part's coefficients.
+
+    Raises:
+        UserError: a speed's noise that is no share.
+    """
     sd = noise.get(claim.metric)
     if sd is None or claim.kind == "exact":
         return None
+    if claim.kind == "speed" and sd >= 1.0:
+        raise UserError(
+            f"--noise {claim.metric}={sd:g}: {claim.id} is about a ratio, whose noise is a share of it: 0.05 for 5 %"
+        )
     parts = parts_of(claim.test)
     return {
         part.name: Noise(sd=sd * float(np.sqrt(sum(c**2 for _, c in part.contrast.coefficients) / 2.0)))

@@ -44,7 +44,7 @@ def _lines(one: JudgedClaim) -> Iterator[str]:
     marks = [*one.verdict.flags]
     if one.registered is False:
         marks.append("not registered before its first run finished")
-    if one.stable is not None:
+    if one.stable is not None and one.stable[1]:
         marks.append(f"verdict stable at {one.stable[0]} of {one.stable[1]} other learning rates")
     yield f"{one.claim.id}: {one.verdict.reason}" + (f" [{'; '.join(marks)}]" if marks else "")
     yield from (f"  {note}" for note in one.notes)

@@ -28,6 +28,12 @@ def test_a_study_expands_to_complete_seeds_first():
     assert jobs[0].cfg.optim.lr_multiple == 1
 
 
+def test_seeds_of_the_command_line_are_complete_first_too():
+    jobs = sweep("+study=aa", "+exp=bert,lr_d10", "seed=7,8")
+    found = [(job.cfg.seed, arm_name(job.overrides)) for job in jobs]
+    assert found == [(seed, arm) for seed in (7, 8) for arm in ("bert", "lr_d10")]
+
+
 def test_the_command_line_narrows_a_study():
     jobs = sweep("+study=aa", "seed=7", "+exp=bert,lr_d10")
     assert [(job.cfg.seed, arm_name(job.overrides)) for job in jobs] == [(7, "bert"), (7, "lr_d10")]

@@ -85,6 +85,23 @@ def test_other_code_and_data_are_said(older, runs):
     assert line == "code: None -> ffffffffffff"
 
 
+def test_runs_of_other_claims_and_of_the_control_are_named(older, runs):
+    """A verdict rests on the family's other claims, through Holm, and on the control."""
+    verdicts = json.loads((older / "verdicts.json").read_text())
+    first = verdicts["claims"][0]
+    kept = dict(first)
+    first |= {"verdict": "inconclusive", "p_holm": 0.0574}
+    (older / "verdicts.json").write_text(json.dumps(verdicts))
+    (why,) = by_id(compare(read(runs), older))["nsp_not_needed"].why
+    assert why.startswith("other claims of its family changed") and "p = .057 -> " in why
+    first |= kept | {"verdict": "not testable"}
+    (older / "verdicts.json").write_text(json.dumps(verdicts))
+    path = runs / "budget_d4" / "seed-3" / "result.json"
+    edit(path, metrics=json.loads(path.read_text())["metrics"] | {"embedded/mean": 0.3})
+    (why,) = by_id(compare(read(runs), older))["nsp_not_needed"].why
+    assert why == "runs of budget_d4: 1 run with other numbers"
+
+
 def test_a_verdict_that_nothing_explains_is_the_judges(older, runs):
     verdicts = json.loads((older / "verdicts.json").read_text())
     verdicts["claims"][0]["verdict"] = "inconclusive"

@@ -176,6 +176,7 @@ def test_retention_without_or_with_two_baselines_is_said(tmp_path):
     assert any("sst2/accuracy/majority is not known, so retention is of the plain score" in note for note in one.notes)
     scored(tmp_path / "two", "bert", 0.9)
     scored(tmp_path / "two", "dynamic", 0.85, majority=0.6, changes={"masking.copies": None})
+    scored(tmp_path / "two", "quarter", 0.2, changes={"budget.amount": 5120})
     two = verdict(tmp_path / "two", study_of([RETENTION])).verdict
     assert two.verdict == "not testable"
     assert "is 0.5 in some runs and 0.6 in others: other test examples" in two.reason

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from synthetic_runs import write_run
 
+from ablate.errors import UserError
 from ablate.runs.collect import collect
 from ablate.studies.outlook import outlooks, pilot_noise
 from ablate.studies.study import read_study
@@ -34,6 +35,15 @@ def test_noise_scales_with_the_contrast():
     four = CLAIM | {"contrast": "b - bert - c + b", "id": "four"}
     (_, plain), (_, scaled) = outlooks(study_of(CLAIM, four), {"val/mlm_loss": 0.08}, ())
     assert scaled.mde == pytest.approx(plain.mde * np.sqrt((4 + 1 + 1) / 2))
+
+
+def test_a_speeds_noise_is_a_share():
+    fast = CLAIM | {"kind": "speed", "contrast": "bert / b", "metric": "latency_ms", "threshold": 1.6, "effect": 1.9}
+    del fast["margin"]
+    ((_, plan),) = outlooks(study_of(fast), {"latency_ms": 0.05}, ())
+    assert 1.0 < plan.mde < 1.2
+    with pytest.raises(UserError, match="latency_ms=3: a is about a ratio, whose noise is a share of it"):
+        outlooks(study_of(fast), {"latency_ms": 3.0}, ())
 
 
 def test_unknown_noise_and_exact_claims_have_no_plan():

@@ -205,7 +205,7 @@ def test_masks_that_are_never_repeated_cannot_be_tested():
 def test_fractions_that_are_read_once_cannot_be_tested():
     study = named_study("data")
     recipes = arm_recipes(study, [])
-    tokens = recipes["bert"]["budget"]["amount"]
+    tokens = recipes["dynamic_masking"]["budget"]["amount"]
     fractions = {arm: recipes[arm]["data"]["fraction"] for arm in study.arms}
     check_epochs(study, recipes, {arm: round(2 * tokens * f) for arm, f in fractions.items()})
     with pytest.raises(UserError, match="read at most once"):

@@ -38,8 +38,8 @@ def plots(material: Material) -> list[Plot]:
     counts = sorted({len(pairs) for _, _, pairs in shown})
     seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     caption = (
-        f"Each row is a seed ({seeds} pairs per claim): the two arms that a claim compares, which share their initial "
-        "values, data order and masks, joined by a line. There are no bars: every dot is one run."
+        f"Each row is a seed ({seeds} pairs per claim): the two arms that a claim compares, joined by a line. "
+        "There are no bars: every dot is one run."
     )
     if counts[-1] > SEEDS:
         caption += f" The first {SEEDS} seeds are drawn."

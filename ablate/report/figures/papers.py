@@ -20,6 +20,7 @@ from ablate.studies.papers import LOST
 from ablate.studies.papers import Figure as Published
 
 POINTS = "points"
+OF_GAIN = "points of the gain over the majority baseline"  # the papers' shares are of plain scores
 SHOWN = 12  # claims in a figure
 _PAPER = "#8a6d00"
 
@@ -81,14 +82,16 @@ def _our_unit(one: JudgedClaim) -> str:
     if one.claim.kind == "speed":
         return RATIO
     unit = unit_of(one.claim.metric)
-    return POINTS if unit == SHARE else unit or one.claim.metric
+    if unit == SHARE:
+        return OF_GAIN if one.verdict.retained is not None and one.verdict.retained.gain is not None else POINTS
+    return unit or one.claim.metric
 
 
 def _ours(one: JudgedClaim) -> tuple[float, float, float] | None:
     verdict = one.verdict
     if verdict.estimate is None or verdict.interval is None:
         return None
-    size = 100.0 if _our_unit(one) == POINTS else 1.0
+    size = 100.0 if _our_unit(one) in (POINTS, OF_GAIN) else 1.0
     return size * verdict.estimate, size * verdict.interval[0], size * verdict.interval[1]
 
 

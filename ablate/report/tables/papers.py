@@ -67,9 +67,10 @@ def _lines(
     if row in arms:
         arm = arms[row]
         cells = [ours(column, arm, values, minus=table.minus) for column in columns]
-        most = max((n for _, n in cells), default=0)
+        seeds = sorted({n for _, n in cells if n}) or [0]
+        n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         name = f"{row} (not in the paper)" if extra else row
-        lines.append([name, f"here: {arm} (n = {most})", *(text for text, _ in cells)])
+        lines.append([name, f"here: {arm} (n = {n})", *(text for text, _ in cells)])
     return lines
 
 
