@@ -46,7 +46,10 @@ def side(recipe: Recipe, *, glue: str | None, rows: int, peer: bool, defaults: b
     scratch = Path(tempfile.mkdtemp())
     task = sst2(Path(glue) if glue else like_sst2(recipe, scratch / "glue", rows=rows), train=rows, epochs=1, rate=3e-4)
     data = task.data(None)
-    save_folder(recipe.model(), recipe.corpus.tokenizer_path, scratch / "model", token_types=False)
+    save_folder(
+        recipe.model(), recipe.corpus.tokenizer_path, scratch / "model", token_types=False,
+        length=recipe.cfg.input.length,
+    )  # fmt: skip
     (scratch / "encoder").mkdir()
     without_pooler(scratch / "model", scratch / "encoder")
 
