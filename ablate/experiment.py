@@ -98,12 +98,9 @@ def train(
     teacher = build_teacher(cfg, corpus, execution, taught)
     of_teacher = measured_teacher(teacher, asked.mlm, untrained=cfg.teacher.untrained, notice=log)
     model = build.build_model(
-        cfg,
-        corpus,
-        execution.device,
-        teacher=teacher.model if teacher else None,
+        cfg, corpus, execution.device, teacher=teacher.model if teacher else None,
         dropout_bits=execution.numerics.dropout_bits,
-    )
+    )  # fmt: skip
     data = build.build_data(cfg, corpus)
     objective, uniform_loss = build.build_objective(cfg, corpus, model, teacher)
     budget = build.build_budget(cfg, model, data)
