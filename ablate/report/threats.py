@@ -106,12 +106,13 @@ def _masks(collected: Collected) -> Iterator[Threat]:
             "drawn, so that nothing here comes of fixed masks or of new ones.",
         )
         return
-    of_arm = {arm: group for group in groups for arm in group.arms}
+    of_arm, said = {arm: group for group in groups for arm in group.arms}, dict[str, list[str]]()
     for one in collected.material.judgement.claims:
         of_claim = {arm: of_arm[arm] for arm in one.claim.arms if arm in of_arm}
-        said = (_masks_repeated if "masking" not in one.claim.factors else _masks_shared)(of_claim)
-        if said:
-            yield "Masks", f"{one.claim.id}: {said}"
+        text = (_masks_repeated if "masking" not in one.claim.factors else _masks_shared)(of_claim)
+        if text:
+            said.setdefault(text, []).append(one.claim.id)
+    yield from (("Masks", f"{listed(claims)}: {text}") for text, claims in said.items())
 
 
 def _masks_repeated(arms: Mapping[str, Masks]) -> str | None:
