@@ -101,8 +101,12 @@ def _evaluations(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
     asked = [_eval(run.directory) for run in (first, second)]
     changed = difference({"eval": asked[0]}, {"eval": asked[1]}) if all(asked) else {}  # a report keeps no configs
     what = listed_keys(changed) if changed else "the composed configs do not show where"
-    names = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
+    names = _pair(first, second)
     return f"the runs were evaluated in {len(by_id)} different ways ({names}): {what}"
+
+
+def _pair(first: Run, second: Run) -> str:
+    return f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
 
 
 def _questions(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
@@ -119,7 +123,7 @@ def _questions(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
                 by_id.setdefault(record.evaluations.get(name), run)
         if len(by_id) > 1:
             first, second, *_ = by_id.values()
-            asked = f"{first.arm} seed {first.seed} and {second.arm} seed {second.seed}"
+            asked = _pair(first, second)
             return (
                 f"{name} was asked in {len(by_id)} different ways ({asked}); ask every run alike with ablate.finetune"
             )
