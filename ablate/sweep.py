@@ -14,7 +14,7 @@ from ablate.config.build import check_targets
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
 from ablate.config.finished import is_finished
-from ablate.config.naming import place_of
+from ablate.config.naming import place_of, source_keys
 from ablate.config.packing import Planned, key_of
 from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
@@ -73,7 +73,22 @@ def plan_jobs(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, 
     planned = [
         Planned(one.cfg, place, tuple(one.overrides), config_dirs) for one, place in zip(jobs, places, strict=True)
     ]
+    _check_apart(planned)
     return _with_teachers(planned, multirun=multirun, checked=checked, reference=reference)
+
+
+def _check_apart(jobs: list[Planned]) -> None:
+    """Texts of one name have one directory: the second would be taken for the first."""
+    sources: dict[Path, dict[str, Any]] = {}
+    for job in jobs:
+        here = source_keys(job.cfg)
+        first = sources.setdefault(job.place.directory, here)
+        for key, value in here.items():
+            if value != first.get(key):
+                raise UserError(
+                    f"data.{key}={first.get(key)},{value}: both would be {job.place.directory}; "
+                    "run them one after the other, each with a data.name of its own"
+                )
 
 
 def _with_teachers(

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch.optim import Optimizer
 
-from ablate.config.naming import data_name
+from ablate.config.naming import data_name, source_keys
 from ablate.config.reference import predicted_share
 from ablate.config.science import RECIPE_VERSION
 from ablate.data.batches import Batches
@@ -104,7 +104,8 @@ def build_corpus(cfg: DictConfig, root: Path) -> Corpus:
     def prepare_pinned(pinned: str | None) -> Corpus:
         return prepare(source, tokenizer, cache=Path(cfg.cache), pinned=pinned)
 
-    return pinned_corpus(root, data_name(cfg), prepare_pinned, refresh=cfg.data.get("refresh", False))
+    refresh = cfg.data.get("refresh", False)
+    return pinned_corpus(root, data_name(cfg), prepare_pinned, source=source_keys(cfg), refresh=refresh)
 
 
 def build_model(

@@ -18,10 +18,13 @@ CLOSED = {  # groups whose keys are read one by one, so that another would be dr
 }  # fmt: skip
 WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least of each
     "seed": 0, "replicate": 0, "input.length": 8, "model.layers": 1, "model.width": 1, "model.heads": 1,
-    "model.intermediate": 1, "model.max_length": 8,
+    "model.intermediate": 1, "model.max_length": 8, "tokenizer.vocab_size": 1, "tokenizer.max_chars": 1,
+    "data.block_rows": 1, "masking.copies": 1,
     "trainer.accumulate": 1, "trainer.log_every": 1, "trainer.workers": 0, "eval.length": 8, "eval.chars": 0,
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
+OR_NULL = ("masking.copies",)  # of these
+TEXT = ("data.path", "data.validation_path", "data.separator", "tokenizer.path")  # 2024 is read as a number
 SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
 TERMS = ("hard", "soft", "logits", "cosine", "hidden", "attention")  # whose weights are numbers from 0
 POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
@@ -77,9 +80,13 @@ def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 def _check_numbers(flat: dict[str, Any]) -> None:
     for key, least in WHOLE.items():
-        if key in flat:
+        if key in flat and not (key in OR_NULL and flat[key] is None):
             holds = _is_number(flat[key]) and float(flat[key]).is_integer() and flat[key] >= least
-            _require(holds, key, flat[key], f"a whole number from {least}")
+            _require(holds, key, flat[key], f"a whole number from {least}" + ", or null" * (key in OR_NULL))
+    for key in TEXT:
+        if flat.get(key) is not None:
+            quoted = f"text: {key}='\"{flat[key]}\"'"
+            _require(isinstance(flat[key], str), key, flat[key], quoted)
     for key in SHARES:
         if key in flat:
             _require(_is_number(flat[key]) and 0 <= flat[key] < 1, key, flat[key], "a share from 0 to below 1")

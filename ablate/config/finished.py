@@ -2,12 +2,12 @@
 
 import json
 
-from ablate.config.naming import data_name
+from ablate.config.naming import data_name, source_keys
 from ablate.config.packing import Planned
 from ablate.config.reference import with_flops
 from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import teacher_identity
-from ablate.data.pin import PINS
+from ablate.data.pin import Pin, read_pin
 from ablate.errors import UserError
 from ablate.runs.directory import PROVENANCE
 from ablate.runs.record import UnreadableRecord, read_result
@@ -22,10 +22,10 @@ def is_finished(job: Planned) -> bool:
         record = read_result(place.directory)
         known = json.loads((place.directory / PROVENANCE).read_bytes())
         fingerprint, corpus = known["data_fingerprint"], known["identity"]["tokenizer"]["corpus"]
-        pinned = json.loads((place.root / PINS).read_bytes()).get(data_name(cfg))
+        pin = read_pin(place.root, data_name(cfg))
     except (OSError, KeyError, TypeError, ValueError, UnreadableRecord):
         return False
-    if record is None or fingerprint != pinned or cfg.data.get("refresh", False):
+    if record is None or pin != Pin(fingerprint, source_keys(cfg)) or cfg.data.get("refresh", False):
         return False
     try:
         device = choose_device(cfg.trainer.accelerator)

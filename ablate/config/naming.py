@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.science import LADDER, SCIENCE
+from ablate.data.sources.files import name_of
 from ablate.runs.directory import Place
 
 DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
@@ -35,11 +36,15 @@ def study_name(cfg: DictConfig) -> str:
 
 
 def data_name(cfg: DictConfig) -> str:
-    """data.name, or the stem of data.path."""
-    if cfg.data.get("name"):
-        return str(cfg.data.name)
-    path = str(cfg.data.path).rstrip("/")
-    return Path(path.split("*")[0].rstrip("/")).stem or "data"
+    """data.name, or what data.path is called."""
+    return str(cfg.data.get("name") or name_of(str(cfg.data.path)))
+
+
+def source_keys(cfg: DictConfig) -> dict[str, Any]:
+    """The keys of group data that say what is read."""
+    plain = OmegaConf.to_container(cfg.data, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key not in ("name", "fraction", "refresh", "cache")}
 
 
 def arm_name(overrides: list[str]) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tokenizers import Tokenizer
 
 from ablate.config.build import chosen_attention, make
@@ -22,7 +22,7 @@ from ablate.data.corpus import Corpus
 from ablate.errors import UserError
 from ablate.evaluation.mlm import Evaluation
 from ablate.models.bert import Bert
-from ablate.models.folder import load_tokenizer
+from ablate.models.folder import load_tokenizer, trained_input
 from ablate.models.init import chosen_layers
 from ablate.models.masked_lm import load_masked_lm
 from ablate.objectives.distillation import Distillation, Shape
@@ -101,7 +101,7 @@ def teacher_job(student: Planned, *, multirun: bool, above: tuple[str, ...] = ()
     """The run of the student's `teacher.exp`, planned on the student's command line; None without one.
 
     Raises:
-        UserError: an unknown arm, one that is taught by itself, or one with another tokenizer.
+        UserError: an unknown arm, one that is taught by itself, or one with another tokenizer or shorter input.
     """
     exp = student.cfg.teacher.exp
     if exp is None:
@@ -122,6 +122,7 @@ def teacher_job(student: Planned, *, multirun: bool, above: tuple[str, ...] = ()
     root = student.place.root
     job = Planned(cfg, replace(place, root=root), tuple(overrides), student.config_dirs)
     _check_same_tokens(student.cfg, cfg, exp)
+    _check_positions(cfg.input.length, student.cfg, f"teacher.exp={exp}")
     _check_shapes(student.cfg, cfg)
     return replace(job, teacher=teacher_job(job, multirun=multirun, above=(*above, exp)))
 
@@ -145,8 +146,8 @@ def _check_shapes(student: DictConfig, teacher: DictConfig) -> None:
     if isinstance(loss, Distillation):
         loss.check_shapes(ours, theirs)
     if student.init._target_ == FROM_TEACHER:
-        layers = student.init.layers
-        chosen_layers(layers if isinstance(layers, str) else list(layers), student=ours.layers, teacher=theirs.layers)
+        layers = OmegaConf.to_container(student.init).get("layers")
+        chosen_layers(layers, student=ours.layers, teacher=theirs.layers)
 
 
 def _shape(cfg: DictConfig) -> Shape | None:
@@ -245,13 +246,14 @@ def build_teacher(cfg: DictConfig, corpus: Corpus, execution: Execution, taught:
     """The teacher on its device; its outputs are kept on disk where `trainer.cache_teacher` says so.
 
     Raises:
-        UserError: no weights that can be read, or another vocabulary than the student's.
+        UserError: no weights that can be read, another vocabulary than the student's, or fewer positions.
     """
     if taught is None:
         return None
     attention = chosen_attention(cfg, execution.device)
     model = Bert.wrapping(load_masked_lm(taught.folder, attention=attention, key="teacher.path"), name=taught.name)
     check_same_vocabulary(taught.folder, corpus)
+    _check_positions(trained_input(model.config, taught.folder), cfg, f"teacher.path={taught.folder}")
     store = None
     if cfg.trainer.cache_teacher:
         key = digest(
@@ -259,6 +261,15 @@ def build_teacher(cfg: DictConfig, corpus: Corpus, execution: Execution, taught:
         )
         store = TeacherStore(Path(cfg.cache) / "teachers" / key)
     return Teacher(model.to(execution.device), name=taught.name, keep=cfg.teacher.keep, store=store)
+
+
+def _check_positions(trained: int, student: DictConfig, given: str) -> None:
+    """A teacher's outputs are nothing to learn from where it was never trained."""
+    length = student.input.length
+    if length > trained:
+        raise UserError(
+            f"input.length={length}: {given} was trained on {trained} positions; train its student on as many"
+        )
 
 
 def check_same_vocabulary(folder: Path, corpus: Corpus) -> None:

@@ -1,12 +1,37 @@
 """A tokenised corpus: flat token arrays with sentence and document boundaries, memory-mapped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
 from ablate.data.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class DocumentIds(Sequence[str]):
+    """The ids of documents, read one by one: a corpus may have millions, and few are asked for."""
+
+    text: UInt8[np.ndarray, "num_bytes"]  # UTF-8, one after the other
+    ends: Int64[np.ndarray, "num_documents"]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """The id of the document at `index`."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        start = int(self.ends[at - 1]) if at else 0
+        return bytes(self.text[start : int(self.ends[at])]).decode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -22,7 +47,7 @@ class TokenStore:
     tokens: np.ndarray  # (num_tokens,) uint16 or uint32, memory-mapped
     sentences: Int64[np.ndarray, "num_sentences_plus_1"]  # token offset at which each sentence starts, and the end
     documents: Int64[np.ndarray, "num_documents_plus_1"]  # sentence index at which each document starts, and the end
-    document_ids: tuple[str, ...]
+    document_ids: Sequence[str]
     document_keys: UInt64[np.ndarray, "num_documents"]  # hashing.key_of(id)
     document_bytes: Int64[np.ndarray, "num_documents"] | None = None
     words: Int32[np.ndarray, "num_tokens"] | None = None

@@ -18,7 +18,6 @@ class Document:
 
 
 @runtime_checkable
-@runtime_checkable
 class Source(Protocol):
     """A corpus to read. Built by Hydra from conf/data; a user's own source needs only these."""
 

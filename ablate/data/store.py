@@ -17,7 +17,7 @@ from jaxtyping import Int64, UInt64
 from tokenizers import Tokenizer
 
 from ablate.data.cache import DamagedError, cache_errors, digest, find, keyed_folder, locked, say, write_text
-from ablate.data.corpus import Corpus, TokenStore
+from ablate.data.corpus import Corpus, DocumentIds, TokenStore
 from ablate.data.documents import Document, Source, Split
 from ablate.data.encoding import SideWriter
 from ablate.data.hashing import key_of
@@ -252,10 +252,14 @@ def _survey(source: Source) -> _Survey:
                 keys.append(key_of(document.id))
                 chars.append(len(document.text))
     _check_sides(source.name, num_documents)
+    train_keys = np.array(keys, dtype=np.uint64)
+    repeated = len(train_keys) - len(np.unique(train_keys))
+    if repeated:
+        raise UserError(f"data={source.name}: {repeated} documents have the id of another; ids must be unique")
     return _Survey(
         fingerprint=fingerprint.hex(),
         num_bytes=num_bytes,
-        train_keys=np.array(keys, dtype=np.uint64),
+        train_keys=train_keys,
         train_chars=np.array(chars, dtype=np.int64),
     )
 
@@ -287,18 +291,12 @@ def _load_side(folder: Path, dtype: str) -> TokenStore:
         tokens=_mapped(folder / "tokens.bin", dtype),
         sentences=_mapped(folder / "sentences.bin", "int64"),
         documents=_mapped(folder / "documents.bin", "int64"),
-        document_ids=_load_ids(folder),
+        document_ids=DocumentIds(_mapped(folder / "ids.bin", "uint8"), _mapped(folder / "id_ends.bin", "int64")),
         document_keys=_mapped(folder / "document_keys.bin", "uint64"),
         document_bytes=_mapped(folder / "document_bytes.bin", "int64") if has_bytes else None,
         words=_mapped(folder / "words.bin", "int32") if has_words else None,
         chars=_mapped(folder / "chars.bin", "uint8") if has_words else None,
     )
-
-
-def _load_ids(folder: Path) -> tuple[str, ...]:
-    data = (folder / "ids.bin").read_bytes()
-    ends = _mapped(folder / "id_ends.bin", "int64").tolist()
-    return tuple(data[start:end].decode("utf-8", "surrogatepass") for start, end in zip([0, *ends], ends, strict=False))
 
 
 def _mapped(path: Path, dtype: str) -> np.ndarray:

@@ -289,6 +289,7 @@ def _continuing(tokenizer: Tokenizer, ids: dict[str, int]) -> Iterator[str]:
 
 def _tokenizer_files(path: Path) -> list[Path]:
     """The file, or files, that define the tokenizer at a path."""
+    path = path.expanduser()
     if path.is_file():
         return [path]
     for names in (["tokenizer.json"], ["vocab.txt"], ["vocab.json", "merges.txt"]):
@@ -304,9 +305,8 @@ def _loaded(files: list[Path]) -> Tokenizer:
         return _byte_bpe(models.BPE.from_file(*map(str, files)))
     if files[0].suffix == ".json":
         return _with_prefix_space(Tokenizer.from_file(str(files[0])))
-    tokens = files[0].read_text(encoding="utf-8").splitlines()
-    words = [token for token in tokens if not token.startswith("[")]  # [PAD], [unused0] and the like
-    vocab = {token: id_ for id_, token in enumerate(tokens)}
+    vocab = models.WordPiece.read_file(str(files[0]))
+    words = [token for token in vocab if not token.startswith("[")]  # [PAD], [unused0] and the like
     return _wordpiece(vocab, lowercase=not any("A" <= char <= "Z" for word in words for char in word))
 
 

@@ -41,7 +41,8 @@ def from_teacher(
 
     layers: indices of the teacher's layers, one for each of the student's; `spread`: evenly, the first and the last
     among them, which is DistilBERT's 0, 2, 4, 7, 9, 11 for 6 of 12; `alternate`: 0, 2, 4, ... (Sanh et al. 2019,
-    section 3, "one layer out of two"). A student without token types takes the row of type 0, which all texts have.
+    section 3, "one layer out of two"). A student without token types takes the row of type 0, which all texts have; of
+    a teacher without them, that row is all there is to take.
 
     Raises:
         UserError: other widths, vocabulary or heads, layers that the teacher does not have, or too few or many.
@@ -56,7 +57,8 @@ def from_teacher(
         source = _source(name, chosen, embeddings_only=embeddings_only)
         if source in theirs:
             with torch.no_grad():
-                value.copy_(theirs[source][: len(value)])
+                taken = theirs[source][: len(value)]
+                value[: len(taken)].copy_(taken)
 
 
 def chosen_layers(layers: Sequence[int] | str, *, student: int, teacher: int) -> tuple[int, ...]:
@@ -71,7 +73,7 @@ def chosen_layers(layers: Sequence[int] | str, *, student: int, teacher: int) ->
         return tuple(int(i) for i in np.round(np.linspace(0, teacher - 1, student)))
     if layers == "alternate":
         chosen: tuple[int, ...] = tuple(range(0, 2 * student, 2))
-    elif isinstance(layers, str) or not all(isinstance(i, int) and i >= 0 for i in layers):
+    elif not isinstance(layers, list | tuple) or not all(isinstance(i, int) and i >= 0 for i in layers):
         raise UserError(f"init.layers={layers}: must be spread, alternate, or a list of layer numbers from 0")
     else:
         chosen = tuple(layers)

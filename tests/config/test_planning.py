@@ -11,6 +11,7 @@ from ablate.config.naming import arm_name, place_of
 from ablate.config.packing import Planned, pack, unpack
 from ablate.config.science import recipe
 from ablate.config.studies import arm_recipes, named_study
+from ablate.errors import UserError
 from ablate.studies.confounds import check_recipes
 from ablate.sweep import plan_jobs
 
@@ -32,6 +33,13 @@ def test_seeds_of_the_command_line_are_complete_first_too():
     jobs = sweep("+study=aa", "+exp=bert,lr_d10", "seed=7,8")
     found = [(job.cfg.seed, arm_name(job.overrides)) for job in jobs]
     assert found == [(seed, arm) for seed in (7, 8) for arm in ("bert", "lr_d10")]
+
+
+def test_texts_that_would_share_a_directory_are_refused(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name / "books").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"data\.path=a/books,b/books: both would be multirun/"):
+        plan_jobs(["data=text", "data.path=a/books,b/books"], multirun=True)
 
 
 def test_the_command_line_narrows_a_study():

@@ -80,6 +80,7 @@ def test_equal_flops_count_the_teachers_forward_pass():
         (["+exp=student_mix", "loss.alpha=2"], "loss.soft=-1"),
         (["+exp=distilbert", "init.layers=[0,1]"], r"init.layers=\[0, 1\]: the student has 1 layers"),
         (["+exp=distilbert", "init.layers=[5]"], r"init.layers=\[5\]: the teacher has 2 layers, numbered 0 to 1"),
+        (["+exp=distilbert", "init.layers=0"], "init.layers=0: must be spread, alternate, or a list"),
         (["+exp=distilbert", "init.layers=first"], "init.layers=first: must be spread, alternate, or a list"),
         (["+exp=distilbert", "model.layers=3"], "model.layers=3: init=teacher takes whole layers"),
         (["+exp=student_hard", "model.layers_multiple=0.3"], "model.layers=0.6: must be a whole number from 1"),
@@ -162,6 +163,12 @@ def test_a_folder_with_another_vocabulary_is_refused(run_tiny, tmp_path):
     _, taught = run_tiny("eval=none", "tokenizer.vocab_size=140", root=tmp_path / "teacher")
     with pytest.raises(UserError, match=r"has another vocabulary than its student \(140 tokens against 150; "):
         run_tiny("+exp=student_soft", "teacher.exp=null", "eval=none", f"teacher.path={taught}")
+
+
+def test_a_teacher_of_shorter_texts_is_refused(run_tiny, tmp_path):
+    _, taught = run_tiny("eval=none", "input.length=16", root=tmp_path / "teacher")
+    with pytest.raises(UserError, match=r"input\.length=32: teacher\.path=.*model was trained on 16 positions"):
+        run_tiny("+exp=student_soft", "teacher.exp=null", "eval=none", f"teacher.path={taught}", "input.length=32")
 
 
 def test_a_teacher_no_better_than_word_frequencies_is_refused(run_tiny):

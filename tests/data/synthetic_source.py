@@ -60,6 +60,6 @@ def assert_same(one, two):
     assert (one.key, one.fingerprint, one.vocabulary.size) == (two.key, two.fingerprint, two.vocabulary.size)
     for side in ("train", "validation"):
         a, b = getattr(one, side), getattr(two, side)
-        assert a.document_ids == b.document_ids
+        assert list(a.document_ids) == list(b.document_ids)
         for name in ARRAYS:
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))

@@ -58,7 +58,8 @@ def test_ids_keys_counts_and_decoding(prepared):
     source, corpus = prepared
     tokenizer = load_tokenizer(corpus)
     for side, documents in sides(source, corpus):
-        assert side.document_ids == tuple(document.id for document in documents)
+        assert list(side.document_ids) == [document.id for document in documents]
+        assert side.document_ids[-2:] == [document.id for document in documents[-2:]]
         assert side.document_keys.tolist() == [key_of(document.id) for document in documents]
         assert side.document_bytes.tolist() == [len(document.text.encode()) for document in documents]
         for index, (start, end) in enumerate(zip(side.document_tokens()[:-1], side.document_tokens()[1:], strict=True)):
@@ -107,11 +108,18 @@ def test_small_steps_and_a_small_memory_give_the_same(prepared, tmp_path, monkey
     np.testing.assert_array_equal(corpus.validation.chars, again.validation.chars)
 
 
+def test_ids_that_occur_again_are_refused(tmp_path):
+    source = make_source()
+    source.items = [*source.items, source.items[0]]
+    with pytest.raises(UserError, match="1 documents have the id of another; ids must be unique"):
+        prepare(source, WORDPIECE, cache=tmp_path)
+
+
 def test_what_has_no_tokens_is_dropped(tmp_path):
     source = make_source()
     empty = [Document(id="a", text="", split="train"), Document(id="b", text=" \u200b\n\n\u200b. ", split="train")]
     odd = Document(id="\u00e9", text="\u200b\n\nBade \ud800 nana.\x0cDan", split="train")
-    source.items = [*empty[:1], *source.items, empty[0], odd, Document(id="c", text="\u200b\n\n \u200b", split="train")]
+    source.items = [*empty, *source.items, odd, Document(id="c", text="\u200b\n\n \u200b", split="train")]
     corpus = prepare(source, WORDPIECE, cache=tmp_path)
     assert corpus.train.document_ids[-1] == "\u00e9"
     assert "a" not in corpus.train.document_ids and "c" not in corpus.train.document_ids

@@ -135,6 +135,13 @@ def test_vocab_txt_is_cased_if_it_holds_capitals(tmp_path, word, tokens):
     assert found == ([["nana"], ["nana"]] if word == "nana" else [["[UNK]"], ["Nana"]])
 
 
+def test_vocab_txt_has_a_token_a_line_whatever_the_token(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join([*BERT_SPECIALS, "one", "\u2028", "two"]) + "\n", encoding="utf-8")
+    tokenizer = Existing(path=str(path)).train(iter(()))
+    assert tokenizer.get_vocab_size() == 8 and tokenizer.token_to_id("two") == 7
+
+
 def test_existing_byte_level_files_of_gpt2_style(tmp_path):
     tokenizer = KINDS["byte_bpe"].train(iter(TEXTS))
     tokenizer.model.save(str(tmp_path))

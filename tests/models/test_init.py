@@ -100,6 +100,14 @@ def test_a_student_starts_from_chosen_layers_the_embeddings_and_the_head():
     assert found[types].shape[0] == 1 and torch.equal(found[types][0], theirs[types][0])
 
 
+def test_a_row_that_the_teacher_lacks_is_drawn():
+    teacher, student, plain = build(nsp=False, token_types=False), build(nsp=False), build(nsp=False)
+    by_name(plain, std=0.1, seed=5)
+    from_teacher(student, teacher=teacher, layers="spread", embeddings_only=False, std=0.1, seed=5)
+    types = [m.pretraining.bert.embeddings.token_type_embeddings.weight for m in (student, teacher, plain)]
+    assert torch.equal(types[0][0], types[1][0]) and torch.equal(types[0][1], types[2][1])
+
+
 def test_with_the_embeddings_only_the_rest_is_drawn_as_ever():
     teacher, plain = build(layers=4), build(nsp=False, token_types=False)
     by_name(plain, std=0.1, seed=5)

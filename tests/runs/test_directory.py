@@ -102,6 +102,23 @@ def test_checkpoints_go_when_the_run_is_complete(run_tiny):
     assert names == {".hydra", "result.json", "metrics.csv", "provenance.json", "model", "predictions", "run.log"}
 
 
+def test_another_text_of_the_same_name_is_refused(run_tiny, texts, tmp_path):
+    def asked(place, *rest):
+        return (f"data.path={place}", "data.name=mine", "budget.amount=512", *rest)
+
+    moved, other = tmp_path / "moved", tmp_path / "other"
+    for copy in (moved, other):
+        shutil.copytree(texts, copy)
+    (other / "new.txt").write_text("The cat sees the dog near the old mill. The dog sees the cat by the sea.")
+    first, _ = run_tiny(*asked(texts))
+    with pytest.raises(UserError, match=rf"data\.path={other} \(there {texts}\).* another corpus called mine"):
+        run_tiny(*asked(other))
+    with pytest.raises(UserError, match=r"data\.separator=%% \(there None\).* data\.name="):
+        run_tiny(*asked(texts, "data.separator='%%'"))
+    assert run_tiny(*asked(moved))[0] == first
+    assert run_tiny(*asked(other, "data.refresh=true", "seed=1"))[0].status == "ok"
+
+
 def test_the_corpus_is_pinned_and_a_change_is_opt_in(run_tiny, texts, tmp_path):
     mine = tmp_path / "texts"
     shutil.copytree(texts, mine)

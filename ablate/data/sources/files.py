@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ablate.errors import UserError
@@ -9,8 +10,15 @@ from ablate.errors import UserError
 EXTENSIONS = (".txt", ".md", ".jsonl", ".parquet")
 
 
+def name_of(path: str) -> str:
+    """What a corpus at a file, folder or glob is called where nothing else is said."""
+    return Path(path.split("*")[0].rstrip("/")).stem or "data"
+
+
 def find_files(path: str, *, option: str) -> list[tuple[str, Path]]:
-    """(name, file) of a file, of a folder's files (recursively; hidden ones left out) or of a glob's, sorted by name.
+    """(name, file) of a file, of a folder's files or of a glob's, sorted by name.
+
+    Folders are searched recursively and through links; what is hidden is left out.
 
     Names are relative to the folder, or to the part of the glob before its first wildcard.
 
@@ -21,7 +29,7 @@ def find_files(path: str, *, option: str) -> list[tuple[str, Path]]:
     if place.is_file():
         found = [(place.name, place)]
     elif place.is_dir():
-        inside = ((file.relative_to(place), file) for file in place.rglob("*") if file.suffix.lower() in EXTENSIONS)
+        inside = ((file.relative_to(place), file) for file in _inside(place) if file.suffix.lower() in EXTENSIONS)
         found = [
             (name.as_posix(), file)
             for name, file in inside
@@ -38,6 +46,16 @@ def find_files(path: str, *, option: str) -> list[tuple[str, Path]]:
         if file.suffix.lower() not in EXTENSIONS:
             raise UserError(f"{option}={path}: {file.name} is not one of {', '.join(EXTENSIONS)}")
     return sorted(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Every file, also in folders that are links; a folder that several lead to once."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = os.path.realpath(place)
+        folders[:] = sorted(folders) if here not in seen else []
+        yield from (Path(place) / file for file in files if here not in seen)
+        seen.add(here)
 
 
 def _matching(pattern: Path) -> list[tuple[str, Path]]:

@@ -1,6 +1,7 @@
 """Reading texts out of one file: plain text, JSON lines or parquet, in flat memory."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +50,15 @@ def _read_plain(file: Path, layout: Layout) -> Iterator[Row]:
     if layout.separator is None:
         yield None, _decode(file.read_bytes(), file, 0)
         return
-    separator = layout.separator.encode()
+    separator = re.compile(b"\r?\n".join(re.escape(line) for line in layout.separator.encode().split(b"\n")))
     rest, position = b"", 0  # position: of `rest` in the file
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
-            *pieces, rest = (rest + chunk).split(separator)
-            for piece in pieces:
-                yield None, _decode(piece, file, position)
-                position += len(piece) + len(separator)
+            data, start = rest + chunk, 0
+            for found in separator.finditer(data):
+                yield None, _decode(data[start : found.start()], file, position + start)
+                start = found.end()
+            rest, position = data[start:], position + start
     yield None, _decode(rest, file, position)
 
 
@@ -85,7 +87,7 @@ def _read_jsonl(file: Path, layout: Layout) -> Iterator[Row]:
 def _json_row(line: str, place: str, layout: Layout) -> Row:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{place}: not JSON: {error}") from error
     if not isinstance(row, dict):
         raise UserError(f"{place}: {type(row).__name__} where an object with the key {layout.text_column!r} should be")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ablate.data.documents import Document, Split
-from ablate.data.sources.files import find_files, signature
+from ablate.data.sources.files import find_files, name_of, signature
 from ablate.data.sources.readers import Layout, NotTextError, read_rows
 from ablate.data.sources.split import both_sides, check_fraction, side_of
 from ablate.errors import UserError
@@ -44,7 +44,7 @@ class TextFiles:
             separator = separator.replace("\\n", "\n").replace("\\t", "\t")
             if not separator:
                 raise UserError("data.separator is empty: give the text that stands between documents, or null")
-        self.name = name or Path(path).stem or "text"
+        self.name = name or name_of(path)
         self._path = path
         self._validation_path = validation_path
         self._fraction = check_fraction(validation_fraction)
@@ -74,10 +74,12 @@ class TextFiles:
                     self._refuse(text)
                 elif text.strip():
                     row_id = name if self._is_whole(file) else f"{name}:{number}"
-                    document_id = row_id if identity is None else self._unseen(identity, seen, file)
+                    own = row_id if identity is None else identity
+                    document_id = f"validation/{own}" if split == "validation" else own
+                    if identity is not None:
+                        self._check_unseen(document_id, seen, file)
                     side = split or side_of(document_id, validation_fraction=self._fraction)
-                    prefix = "validation/" if split == "validation" else ""
-                    yield Document(id=prefix + document_id, text=text, split=side)
+                    yield Document(id=document_id, text=text, split=side)
 
     def _files(self) -> list[tuple[Split | None, str, Path]]:
         """(side if it is known, name, file)."""
@@ -94,11 +96,10 @@ class TextFiles:
     def _is_whole(self, file: Path) -> bool:
         return file.suffix.lower() in (".txt", ".md") and self._layout.separator is None
 
-    def _unseen(self, identity: str, seen: set[int], file: Path) -> str:
-        if hash(identity) in seen:
-            raise UserError(f"data.id_column={self._layout.id_column}: {identity!r} occurs again in {file}")
-        seen.add(hash(identity))
-        return identity
+    def _check_unseen(self, document_id: str, seen: set[int], file: Path) -> None:
+        if hash(document_id) in seen:
+            raise UserError(f"data.id_column={self._layout.id_column}: {document_id!r} occurs again in {file}")
+        seen.add(hash(document_id))
 
     def _refuse(self, problem: NotTextError) -> None:
         if self._bad_utf8 == "fail":

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ablate.data.sources.files import find_files
 from ablate.data.sources.split import side_of
 from ablate.data.sources.text import TextFiles
 from ablate.errors import UserError
@@ -45,11 +46,12 @@ def test_rows(tmp_path, kind):
         assert document.split == side_of(document.id, validation_fraction=0.3)
 
 
-@pytest.mark.parametrize("separator", ["\n%%\n", "\\n%%\\n", "\u2042"])
-def test_plain_files_are_cut_at_the_separator(tmp_path, separator, monkeypatch):
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", ["\n%%\n", "\\n%%\\n", "\u2042", "\n\n\n"])
+def test_plain_files_are_cut_at_the_separator(tmp_path, separator, line_end, monkeypatch):
     monkeypatch.setattr("ablate.data.sources.readers._CHUNK", 13)  # so that separators lie across chunks
     real = separator.replace("\\n", "\n")
-    (tmp_path / "a.txt").write_bytes(("\ufeff" + real.join(TEXTS)).encode())
+    (tmp_path / "a.txt").write_bytes(("\ufeff" + real.join(TEXTS)).replace("\n", line_end).encode())
     documents = read(path=str(tmp_path / "a.txt"), separator=separator)
     assert [document.text for document in documents] == TEXTS
     assert [document.id for document in documents] == [f"a.txt:{index}" for index in range(60)]
@@ -65,6 +67,18 @@ def test_a_folder_is_read_recursively_in_order(tmp_path):
     documents = read(path=str(tmp_path))
     assert [document.text for document in documents] == ["the first", *TEXTS]
     assert [document.id for document in documents[:2]] == ["a.txt", "b/00.MD"]
+
+
+def test_folders_that_are_links_are_read_once(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "far.txt").write_text("far")
+    mine = tmp_path / "mine"
+    (mine / "b").mkdir(parents=True)
+    (mine / "b" / "near.txt").write_text("near")
+    (mine / "a").symlink_to(tmp_path / "elsewhere")
+    (mine / "c").symlink_to(tmp_path / "elsewhere")
+    (mine / "b" / "up").symlink_to(mine)
+    assert [name for name, _ in find_files(str(mine), option="data.path")] == ["a/far.txt", "b/near.txt"]
 
 
 def test_a_glob(tmp_path):
@@ -104,6 +118,10 @@ def test_validation_path(tmp_path):
     assert [d.text for d in documents if d.split == "train"] == TEXTS[:50]
     assert [d.text for d in documents if d.split == "validation"] == TEXTS[50:]
     assert len({d.id for d in documents}) == 60
+    for name in ("train", "held"):
+        parquet(tmp_path / f"{name}.parquet", TEXTS, title=list(range(60)))
+    documents = read(path=str(tmp_path), validation_path=str(tmp_path / "held.parquet"), id_column="title")
+    assert {d.id for d in documents} == {f"{side}{i}" for side in ("", "validation/") for i in range(60)}
     assert "all its files are in" in refused(path=str(tmp_path), validation_path=str(tmp_path))
     assert "data.validation_path=/no/such" in refused(path=str(tmp_path), validation_path="/no/such")
 
@@ -172,6 +190,7 @@ def test_malformed_files(tmp_path):
 
     assert "a.jsonl:2: not JSON" in with_file("a.jsonl", b'{"text": "a"}\n{"text": \n', bad_utf8="skip")
     assert "a.jsonl:1: list where" in with_file("a.jsonl", b"[1]\n")
+    assert "a.jsonl:1: not JSON" in with_file("a.jsonl", b"[" * 100_000 + b"\n")
     assert "holds int, not text" in with_file("a.jsonl", b'{"text": 1}\n')
     assert "data.text_column=body" in with_file("a.jsonl", b'{"text": "a", "b": 1}\n', text_column="body")
     assert "which has text, b" in with_file("a.jsonl", b'{"text": "a", "b": 1}\n', text_column="body")
@@ -226,3 +245,4 @@ def test_name(tmp_path):
     assert TextFiles(path="/x/books.parquet").name == "books"
     assert TextFiles(path="/x/books/").name == "books"
     assert TextFiles(path="/x/books", name="mine").name == "mine"
+    assert TextFiles(path="/x/books/*.txt").name == "books"
