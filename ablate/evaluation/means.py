@@ -40,7 +40,9 @@ def all_means(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _means(metrics: Mapping[str, float]) -> dict[str, float]:
-    return embedded_means(metrics) | glue_means(metrics) | embedded_means(metrics, prefix="probe/")
+    probed = {key.removeprefix("probe/"): value for key, value in metrics.items() if key.startswith("probe/")}
+    of_probes = embedded_means(probed) | glue_means(probed)
+    return embedded_means(metrics) | glue_means(metrics) | {f"probe/{key}": value for key, value in of_probes.items()}
 
 
 def is_mean(name: str) -> bool:
@@ -48,16 +50,16 @@ def is_mean(name: str) -> bool:
     return name.removeprefix("probe/").startswith(("embedded/mean", "glue/mean"))
 
 
-def embedded_means(metrics: Mapping[str, float], *, prefix: str = "") -> dict[str, float]:
+def embedded_means(metrics: Mapping[str, float]) -> dict[str, float]:
     """`embedded/mean`, `embedded/mean_single`, `embedded/mean_pair`; with tasks missing, the names of those present."""
     found = {}
     suites = {"mean": EMBEDDED, "mean_single": EMBEDDED_SINGLE, "mean_pair": EMBEDDED_PAIR}
     for name, tasks in suites.items():
-        scores = {task: metrics[key] for task in tasks if (key := f"{prefix}{task}/accuracy") in metrics}
+        scores = {task: metrics[key] for task in tasks if (key := f"{task}/accuracy") in metrics}
         if len(scores) == len(tasks):
-            found[f"{prefix}embedded/{name}"] = float(np.mean(list(scores.values())))
+            found[f"embedded/{name}"] = float(np.mean(list(scores.values())))
         elif name == "mean" and len(scores) > 1:
-            found[f"{prefix}embedded/mean_{'_'.join(sorted(scores))}"] = float(np.mean(list(scores.values())))
+            found[f"embedded/mean_{'_'.join(sorted(scores))}"] = float(np.mean(list(scores.values())))
     return found
 
 

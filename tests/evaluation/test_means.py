@@ -54,6 +54,12 @@ def test_never_a_full_name_where_a_task_is_missing():
     assert all_means({"sst2/accuracy": 0.9}) == {}
 
 
+def test_what_is_probed_has_the_same_means():
+    for scores in (SCORES, without("mnli", "mrpc", "qqp", "qnli", "wnli")):
+        probed = all_means({f"probe/{key}": value for key, value in scores.items()})
+        assert probed == {f"probe/{key}": value for key, value in all_means(scores).items()}
+
+
 def test_half_a_task_is_no_task():
     scores = {key: value for key, value in SCORES.items() if key != "stsb/spearman"}
     assert "glue/mean_8" not in all_means(scores)
