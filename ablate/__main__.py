@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ablate.runs.directory import Place
 
 OK, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
-OUTCOMES: list[int] = []  # of the jobs that ran in this process
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
@@ -26,8 +25,7 @@ def job(cfg: DictConfig) -> int:
     """One Hydra job: runs it and returns its outcome; never raises or exits, which would end a whole sweep."""
     from ablate.sweep import outcome
 
-    OUTCOMES.append(outcome(cfg, HydraConfig.get()))
-    return OUTCOMES[-1]
+    return outcome(cfg, HydraConfig.get())
 
 
 def main() -> None:
@@ -92,11 +90,9 @@ def _config_dirs(arguments: Namespace) -> tuple[Path, ...]:
 
 
 def _exit_code(jobs: list["Place"]) -> int:
-    """From the jobs' outcomes; from the run records where a launcher ran them in other processes."""
-    from ablate.sweep import recorded_outcome
+    from ablate.sweep import outcome_at
 
-    outcomes = OUTCOMES if len(OUTCOMES) == len(jobs) else [recorded_outcome(planned) for planned in jobs]
-    return max(outcomes, default=OK)
+    return max((outcome_at(planned) for planned in jobs), default=OK)
 
 
 def _show_verdicts(jobs: list["Place"]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,20 @@ def main(run: Callable[[argparse.Namespace], int], made: Parser) -> NoReturn:
     except Exception:
         traceback.print_exc()
         sys.exit(FAULT)
+
+
+def check_writable(folder: Path, *, key: str) -> None:
+    """Make a folder, and be sure that files can be written there.
+
+    Raises:
+        UserError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{key}={folder}: cannot be written ({error.strerror})") from error
 
 
 def config_dirs(arguments: argparse.Namespace) -> tuple[Path, ...]:

@@ -18,13 +18,14 @@ from ablate.config.teaching import Taught, asks_teacher, build_teacher, find_tea
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
+from ablate.errors import UserError
 from ablate.evaluation.run import Known, evaluate
 from ablate.evaluation.table import downstream_table
 from ablate.models.cost import count_parameters, training_flops
 from ablate.models.encoder import Encoder
 from ablate.models.folder import save_folder
 from ablate.objectives.teacher import Teacher, teacher_flops
-from ablate.runs.directory import Place, check_same_run, find, held, write_before
+from ablate.runs.directory import Place, check_same_run, find, held, write_before, write_config
 from ablate.runs.log import RunLog
 from ablate.runs.record import Record, write_result
 from ablate.runs.summary import plateau_warning, summary
@@ -65,10 +66,12 @@ def run(job: Planned, *, roots: list[Path]) -> Record:
     with held(place.directory), contextlib.closing(RunLog()) as log:
         check_same_run(place.directory, run_id, what)
         record = find(place, run_id, roots=roots, notice=log)
+        config = OmegaConf.to_yaml(without_hydra(cfg), resolve=True)
         if record is not None and record.evaluation_id == evaluation:
+            if not (place.directory / ".hydra" / "config.yaml").exists():  # shared a moment ago
+                write_config(place.directory, config)
             log(f"{place.directory}: finished, skipped")
             return record
-        config = OmegaConf.to_yaml(without_hydra(cfg), resolve=True)
         write_before(
             place.directory, config=config, run_id=run_id, what=what, fingerprint=corpus.fingerprint, device=device
         )
@@ -145,6 +148,11 @@ def evaluate_again(
     if record.status != "ok":
         return record
     trained = Path(record.shared_from) if record.shared_from else place.directory
+    if not trained.is_dir():
+        raise UserError(
+            f"{place.directory}: its model is that of {trained}, which is no longer there; "
+            f"delete {place.directory}, and the same command trains it"
+        )
     log(f"{place.directory}: finished; asking {trained / 'model'} what is new in eval")
     precision = execution.numerics.precision
     model = build.build_model(cfg, corpus, execution.device, drawn=False)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.command import Parser, config_dirs, main
+from ablate.command import Parser, check_writable, config_dirs, main
 
 if TYPE_CHECKING:
     from ablate.models.convert import Kind
@@ -46,6 +46,7 @@ def export(arguments: argparse.Namespace) -> int:
     if record is None:
         raise UserError(f"run={run}: a model folder, but not a run's directory, which says how it was trained")
     _check_destination(destination, run=folder.parent, force=arguments.force)
+    check_writable(destination.parent, key="dir")
     try:
         with whole(destination) as part:
             kind = write_model(folder, part, kind=arguments.kind, key="run")

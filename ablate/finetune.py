@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.command import Parser, config_dirs, main, parser, take
+from ablate.command import Parser, check_writable, config_dirs, main, parser, take
 
 if TYPE_CHECKING:
     from ablate.evaluation.downstream import Questions
@@ -48,6 +48,8 @@ def finetune(arguments: argparse.Namespace) -> int:
     run, trained = (None, None) if record is None else (path, folder.parent)
     asked, subject = standalone_questions(cfg, trained), standalone_subject(cfg, folder, trained)
     out = Path(cfg.out or Path("finetuned") / folder.resolve().name)
+    if run is None:
+        check_writable(out, key="out")
     who = {"model": content_of(folder), "seed": cfg.seed} if run is None else {}
     metrics = _outside(out, asked, subject, who) if run is None else _in_run(run, asked, subject)
     Console(highlight=False).print(downstream_table(metrics, title=str(path)) or "nothing was asked")

@@ -13,15 +13,14 @@ from ablate.config.packing import Planned, key_of, pack, unpack
 from ablate.config.teaching import teacher_job
 from ablate.runs.launcher import Task, run_tasks
 from ablate.runs.live import Board
-from ablate.runs.record import read_result
-from ablate.sweep import OK, outcome_of, planned_jobs
+from ablate.sweep import ended, outcome_at, outcome_of, planned_jobs
 from ablate.training.fit import choose_device
 
 
 def launch(job_overrides: list[list[str]], *, jobs: int | None, threads: int) -> list[int]:
     """Run the jobs of a sweep; the outcome of each, in their order."""
     planned = [_planned(overrides) for overrides in job_overrides]
-    outcomes = {id(one): _known_outcome(one) for one in planned if is_finished(one)}
+    outcomes = {id(one): outcome_at(one.place) for one in planned if is_finished(one)}
     to_do = [one for one in planned if id(one) not in outcomes]
     console = Console(file=sys.stderr, highlight=False)
     if outcomes:
@@ -30,7 +29,7 @@ def launch(job_overrides: list[list[str]], *, jobs: int | None, threads: int) ->
     at_once = min(jobs or default_jobs(planned), max(len(tasks), 1))
     with Board(console, tasks, skipped=len(outcomes), jobs=at_once) as board:
         found = run_tasks(tasks, jobs=at_once, threads=threads, changed=board.changed, tick=board.tick)
-    outcomes |= {id(one): code for one, code in zip(to_do, found, strict=True)}
+    outcomes |= {id(one): ended(one.place, code) for one, code in zip(to_do, found, strict=True)}
     return [outcomes[id(one)] for one in planned]
 
 
@@ -54,8 +53,3 @@ def _planned(overrides: list[str]) -> Planned:
     cfg = compose_jobs(overrides)[0].cfg
     job = Planned(cfg, place_of(cfg, cfg.hydra, overrides, multirun=True), tuple(overrides))
     return replace(job, teacher=teacher_job(job, multirun=True))
-
-
-def _known_outcome(one: Planned) -> int:
-    record = read_result(one.place.directory)
-    return OK if record is not None and record.status == "ok" else 1

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.command import Parser, config_dirs, main, parser, take
+from ablate.command import Parser, check_writable, config_dirs, main, parser, take
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,6 +57,8 @@ def measure(arguments: argparse.Namespace) -> int:
     folders = config_dirs(arguments)
     cfg = compose_jobs(rest, config_dirs=folders, config_name="measure")[0].cfg
     path = Path(model).expanduser()
+    if cfg.out:
+        check_writable(Path(cfg.out).parent, key="out")
     if is_model(path):
         folder, _ = trained_folder(path)
         found = measured(folder_to_measure(cfg, folder), folder, length=cfg.length)

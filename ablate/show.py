@@ -22,8 +22,14 @@ def build_parser() -> Parser:
         examples="  python -m ablate.show +exp=no_nsp\n  python -m ablate.show +exp=roberta scale=smoke --rows 2",
     )  # fmt: skip
     made.add_argument("--rows", type=int, default=4, help="sequences to show (default 4)")
-    made.add_argument("--update", type=int, default=0, help="which update's batch (default 0, the first)")
+    made.add_argument("--update", type=_whole, default=0, help="which update's batch (default 0, the first)")
     return made
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0")
+    return int(text)
 
 
 def show(arguments: argparse.Namespace) -> int:

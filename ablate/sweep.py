@@ -1,7 +1,6 @@
 """The jobs of a command line: checked before any starts, each turned into an outcome that never raises."""
 
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from ablate.config.build import check_targets
+from ablate.command import check_writable
+from ablate.config.build import check_targets, make
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
 from ablate.config.finished import is_finished
@@ -29,6 +29,7 @@ ROOTS = ("multirun", "outputs")
 
 
 _PLANNED: dict[frozenset[str], Planned] = {}  # the jobs of this process's command line, for the launcher
+_OUTCOMES: dict[Path, int] = {}  # how its jobs ended, by their directories
 _ASKED: list[list[str]] = []  # what each of them is asked with, in their order, for the sweeper
 
 
@@ -44,10 +45,12 @@ def plan(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, ...] 
         UserError: a mistake in any of them, before any has started.
     """
     jobs = plan_jobs(overrides, multirun=multirun, config_dirs=config_dirs)
+    _check_launched(jobs, multirun=multirun)
     for root in {job.place.root for job in jobs}:
-        _check_writable(root, key="hydra.sweep.dir" if multirun else "hydra.run.dir")
+        check_writable(root, key="hydra.sweep.dir" if multirun else "hydra.run.dir")
     if multirun:
         register_study(jobs)
+    _OUTCOMES.clear()
     _PLANNED.update({job.key: job for job in jobs})
     _ASKED[:] = [[one for one in job.overrides if key_of([one])] for job in jobs]
     return [job.place for job in jobs]
@@ -75,6 +78,23 @@ def plan_jobs(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, 
     ]
     _check_apart(planned)
     return _with_teachers(planned, multirun=multirun, checked=checked, reference=reference)
+
+
+def _check_launched(jobs: list[Planned], *, multirun: bool) -> None:
+    """What a launcher would stumble over, once for each job: no text where it is said to be, keys of its own."""
+    cfg = jobs[0].cfg
+    if not multirun and "arms" in cfg.study and not any(key.startswith("+exp=") for key in jobs[0].overrides):
+        raise UserError(
+            f"+study={cfg.study.name}: has several arms and seeds; run it with -m, or one of its arms with +exp=..."
+        )
+    launcher = cfg.hydra.launcher
+    for key in ("jobs", "threads") if str(launcher.get("_target_")).endswith("SubprocessLauncher") else ():
+        value, null = launcher[key], key == "jobs"
+        if not (isinstance(value, int) and value >= 1) and not (null and value is None):
+            raise UserError(f"hydra.launcher.{key}={value}: must be a whole number from 1{', or null' * null}")
+    sources = {repr(source_keys(job.cfg)): job for job in jobs}
+    for job in sources.values():
+        make(job.cfg, "data")().key()
 
 
 def _check_apart(jobs: list[Planned]) -> None:
@@ -119,15 +139,6 @@ def _at_seed(teacher: Planned | None, student: Planned) -> Planned | None:
     return replace(moved, teacher=_at_seed(teacher.teacher, moved))
 
 
-def _check_writable(root: Path, *, key: str) -> None:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root):
-            pass
-    except OSError as error:
-        raise UserError(f"{key}={root}: cannot be written ({error.strerror})") from error
-
-
 def planned_job(cfg: DictConfig, hydra_cfg: Any) -> Planned:
     """The job that Hydra hands over, as it was planned; planned now where another process did that."""
     multirun = str(hydra_cfg.mode).endswith("MULTIRUN")
@@ -156,12 +167,19 @@ def outcome_of(job: Planned, *, with_teacher: bool) -> int:
     """Run one planned job; as `outcome`."""
     try:
         record = run_planned(job, with_teacher=with_teacher)
+        code = OK if record.status == "ok" else FAULT
     except UserError as error:
         print(f"ablate: {error}", file=sys.stderr)
-        return MISTAKE
+        code = MISTAKE
     except Exception as error:  # whatever it is, the sweep goes on and the record says what it was
-        return _fault(job.place, error)
-    return OK if record.status == "ok" else FAULT
+        code = _fault(job.place, error)
+    return ended(job.place, code)
+
+
+def ended(place: Place, code: int) -> int:
+    """Note how a job ended; returns the code."""
+    _OUTCOMES[place.directory] = code
+    return code
 
 
 def run_planned(job: Planned, *, with_teacher: bool) -> Record:
@@ -209,8 +227,10 @@ def teacher_stages() -> list[list[list[str]]]:
     return [stage for stage in asked if stage]
 
 
-def recorded_outcome(place: Place) -> int:
-    """The outcome of a job that another process ran, from its record."""
+def outcome_at(place: Place) -> int:
+    """How the job of a directory ended; from its record where another program ran it, or none had to."""
+    if place.directory in _OUTCOMES:
+        return _OUTCOMES[place.directory]
     try:
         record = read_result(place.directory)
     except UnreadableRecord:

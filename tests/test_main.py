@@ -86,6 +86,11 @@ MISTAKES = [
     (["tokenizer.vocab_size=5000"], "tokenizer.vocab_size=5000: larger than the corpus supports"),
     (["--wrong"], "unrecognized arguments: --wrong"),
     (["hydra.run.dir={file}"], "hydra.run.dir={file}: cannot be written"),
+    (["+study=masking"], "+study=masking: has several arms and seeds; run it with -m"),
+    (["-m", "+study=quick,aa"], "+study=quick,aa: one study at a time"),
+    (["-m", "hydra.launcher.jobs=0"], "hydra.launcher.jobs=0: must be a whole number from 1, or null"),
+    (["-m", "hydra.launcher.threads=two"], "hydra.launcher.threads=two: must be a whole number from 1"),
+    (["-m", "data.path={nowhere}/x"], "data.path={nowhere}/x: no such file or folder"),
 ]
 
 SEVERAL = """
@@ -93,7 +98,6 @@ import json, sys
 from ablate import __main__
 for arguments in json.load(sys.stdin):
     sys.argv = ["ablate", *arguments]
-    __main__.OUTCOMES.clear()
     try:
         __main__.main()
     except SystemExit as end:
@@ -197,6 +201,9 @@ class Raises(HardLabels):
 class Nan(HardLabels):
     def __call__(self, model, batch):
         return {"loss": super().__call__(model, batch)["loss"] * torch.nan}
+
+def metric(model, corpus):
+    raise RuntimeError("no such metric")
 '''
 
 
@@ -214,3 +221,12 @@ def test_a_fault_or_a_divergence_does_not_stop_the_sweep(command, tiny, tmp_path
     diverged = json.loads((folders["Nan"] / "result.json").read_text())
     assert diverged["status"] == "diverged" and "nan" in diverged["reason"]
     assert json.loads((folders["objectives"] / "result.json").read_text())["status"] == "ok"
+
+
+def test_a_finished_run_that_cannot_answer_more_fails_the_sweep(command, tiny, tmp_path):
+    (tmp_path / "failing.py").write_text(FAILING)
+    asked = ("-m", "+exp=bert", *tiny, "eval=none")
+    assert command(*asked).returncode == 0
+    done = command(*asked, "eval.metrics=[{_target_: failing.metric}]")
+    assert done.returncode == 1
+    assert "1 failed" in done.stderr and "no such metric" in done.stderr and "diverged" not in done.stderr

@@ -75,5 +75,6 @@ def test_mistakes_are_those_of_the_main_command(shown, arguments, says):
 
 
 def test_a_wrong_flag_is_one_line():
-    with pytest.raises(UserError, match="see --help"):
-        build_parser().parse_intermixed_args(["--rows", "many"])
+    for flag in ("--rows=many", "--update=-1"):
+        with pytest.raises(UserError, match="see --help"):
+            build_parser().parse_intermixed_args([flag])

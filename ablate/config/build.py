@@ -67,7 +67,7 @@ def _partial(group: str, arguments: dict[Any, Any]) -> partial[Any]:
     try:
         made = instantiate(arguments, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        reason = str(error.__cause__ or error).split("\n")[0].rstrip(":")
+        reason = [line for line in str(error.__cause__ or error).splitlines() if line.strip()][-1].strip()
         raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({reason})") from error
     _check_arguments(group, made)
     return made

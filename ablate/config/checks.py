@@ -45,7 +45,8 @@ def check(cfg: DictConfig, reference: DictConfig) -> None:
     _check_format(cfg)
     _check_model(cfg)
     _check_optimisation(cfg)
-    _check_execution(cfg)
+    _require(isinstance(cfg.cache, str), "cache", cfg.cache, "a folder")
+    check_trainer(cfg.trainer)
 
 
 def _is_ours(group: Any) -> bool:
@@ -140,16 +141,20 @@ def _check_optimisation(cfg: DictConfig) -> None:
         _require(_is_number(amount) and amount > 0, "budget.amount", amount, "a number above 0")
 
 
-def _check_execution(cfg: DictConfig) -> None:
-    _require(isinstance(cfg.cache, str), "cache", cfg.cache, "a folder")
+def check_trainer(trainer: DictConfig) -> None:
+    """Refuse a way of execution that there is not.
+
+    Raises:
+        UserError: the first mistake found.
+    """
     options = {"precision": PRECISIONS, "accelerator": DEVICES, "attention": ATTENTIONS}
     for key, allowed in options.items():
-        _require(cfg.trainer[key] in allowed, f"trainer.{key}", cfg.trainer[key], f"one of {', '.join(allowed)}")
-    bits = cfg.trainer.dropout_bits
+        _require(trainer[key] in allowed, f"trainer.{key}", trainer[key], f"one of {', '.join(allowed)}")
+    bits = trainer.dropout_bits
     _require(bits in DROPOUT_BITS, "trainer.dropout_bits", bits, "auto, 16 or 64")
-    minutes = cfg.trainer.checkpoint_minutes
+    minutes = trainer.checkpoint_minutes
     _require(_is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
-    threads = cfg.trainer.threads
+    threads = trainer.threads
     holds = threads is None or (isinstance(threads, int) and threads >= 1)
     _require(holds, "trainer.threads", threads, "a whole number from 1, or null for all cores")
 

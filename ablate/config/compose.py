@@ -154,6 +154,8 @@ def _expand(overrides: list[str], config_name: str) -> list[list[str]]:
     """The jobs of a command line, with what its study declares and the command line does not: complete seeds first."""
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())  # glob() lists a group
     parsed = parser.parse_overrides(overrides)
+    for swept in (one for one in parsed if one.key_or_group == "study" and one.is_sweep_override()):
+        raise UserError(f"{swept.input_line}: one study at a time; a study may include others (docs/studies.md)")
     plain = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     sweeper = compose(config_name, plain, return_hydra_config=True).hydra.sweeper
     given = [(str(o.key_or_group), o.input_line or "") for o in parsed]

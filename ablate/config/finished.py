@@ -7,7 +7,7 @@ from ablate.config.packing import Planned
 from ablate.config.reference import with_flops
 from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import teacher_identity
-from ablate.data.pin import Pin, read_pin
+from ablate.data.pin import read_pin
 from ablate.errors import UserError
 from ablate.runs.directory import PROVENANCE
 from ablate.runs.record import UnreadableRecord, read_result
@@ -25,7 +25,9 @@ def is_finished(job: Planned) -> bool:
         pin = read_pin(place.root, data_name(cfg))
     except (OSError, KeyError, TypeError, ValueError, UnreadableRecord):
         return False
-    if record is None or pin != Pin(fingerprint, source_keys(cfg)) or cfg.data.get("refresh", False):
+    if record is None or pin is None or cfg.data.get("refresh", False):
+        return False
+    if pin.fingerprint != fingerprint or not pin.is_of(source_keys(cfg)):
         return False
     try:
         device = choose_device(cfg.trainer.accelerator)

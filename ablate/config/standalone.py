@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from ablate.config.build import make
-from ablate.config.compose import compose_one
+from ablate.config.checks import check, check_trainer
+from ablate.config.compose import compose_one, without_hydra
 from ablate.config.described import composed
 from ablate.config.downstream import build_distillation, build_tasks, finetuning_seeds
 from ablate.data.vocabulary import Vocabulary
@@ -25,6 +26,8 @@ from ablate.models.cost import count_parameters
 from ablate.models.folder import load_encoder, load_tokenizer, longest_input, stored_parameters, trained_input
 from ablate.training.fit import choose_device
 from ablate.training.precision import resolve
+
+_SPECIALS = 5  # tokens that every vocabulary has
 
 
 def standalone_questions(cfg: DictConfig, run: Path | None) -> Questions:
@@ -100,6 +103,7 @@ def size_to_measure(cfg: DictConfig, size: str, overrides: list[str], *, config_
     if "/" in size or Path(size).exists():
         raise UserError(f"model={size}: neither a run, nor a Hugging Face folder, nor a size in conf/model")
     of_size = compose_one([f"model={size}", *overrides], config_dirs=config_dirs)
+    check(without_hydra(of_size), compose_one([], config_dirs=config_dirs))
     device = _execute(cfg)
     none = np.zeros(cfg.vocabulary, dtype=bool)
     vocabulary = Vocabulary(cfg.vocabulary, pad=0, unk=1, cls=2, sep=3, mask=4, continues=none, special=none)
@@ -111,6 +115,11 @@ def size_to_measure(cfg: DictConfig, size: str, overrides: list[str], *, config_
 
 
 def _execute(cfg: DictConfig) -> torch.device:
+    check_trainer(cfg.trainer)
+    for key, least in {"length": 1, "vocabulary": _SPECIALS}.items():
+        value = cfg.get(key)
+        if value is not None and not (isinstance(value, int) and value >= least):
+            raise UserError(f"{key}={value}: must be a whole number from {least}")
     torch.set_num_threads(cfg.trainer.threads or torch.get_num_threads())
     return choose_device(cfg.trainer.accelerator)
 

@@ -16,10 +16,17 @@ PINS = "corpus.json"
 
 @dataclass(frozen=True)
 class Pin:
-    """What a run root reads under a name: the text by its fingerprint, and the keys of group data that led to it."""
+    """What a run root reads under a name: the text by its fingerprint, and the keys of group data that led to it.
+
+    Pins of earlier versions do not say which keys.
+    """
 
     fingerprint: str
-    source: dict[str, Any]
+    source: dict[str, Any] | None
+
+    def is_of(self, source: Mapping[str, Any]) -> bool:
+        """Whether these keys lead to it."""
+        return self.source in (None, source)
 
 
 def pinned_corpus(
@@ -34,11 +41,11 @@ def pinned_corpus(
         UserError: the pin file is corrupt, or other keys lead to another text under the name of the pinned one.
     """
     pin = None if refresh else read_pin(root, name)
-    as_pinned = pin is not None and pin.source == source
+    as_pinned = pin is not None and pin.is_of(source)
     corpus = prepare(pin.fingerprint if pin is not None and as_pinned else None)
     if pin is not None and pin.fingerprint != corpus.fingerprint:
         raise UserError(
-            f"{_difference(pin.source, source)}: the runs in {root} read another corpus called {name}; "
+            f"{_difference(pin.source or {}, source)}: the runs in {root} read another corpus called {name}; "
             "give this one a name of its own (data.name=...), or adopt it under new run ids (data.refresh=true)"
         )
     if not as_pinned:
@@ -65,7 +72,11 @@ def _write(root: Path, name: str, pin: Pin) -> None:
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
         pins = json.loads(path.read_text())
-        return {name: {"fingerprint": pin["fingerprint"], "source": pin["source"]} for name, pin in pins.items()}
+        return {
+            name: {"fingerprint": pin, "source": None} if isinstance(pin, str) else
+            {"fingerprint": pin["fingerprint"], "source": pin["source"]}
+            for name, pin in pins.items()
+        }  # fmt: skip
     except FileNotFoundError:
         return {}
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -46,7 +46,7 @@ class Recipe:
                 raise UserError(f"finetuning.{key}: no such key; it takes {', '.join(known)}")
         given = {key: value for key, value in changes.items() if value is not None}
         if "learning_rates" in given:
-            given["learning_rates"] = tuple(float(rate) for rate in given["learning_rates"])
+            given["learning_rates"] = _numbers(given["learning_rates"])
         made = replace(self, **given)
         _require(bool(made.learning_rates) and min(made.learning_rates) > 0, "learning_rates", "numbers above 0", made)
         _require(made.epochs >= 1, "epochs", "at least 1", made)
@@ -54,6 +54,14 @@ class Recipe:
         _require(0 <= made.warmup < 1, "warmup", "a share below 1", made)
         _require(made.max_train is None or made.max_train >= 8, "max_train", "null or at least 8", made)
         return made
+
+
+def _numbers(rates: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(rate) for rate in rates)
+    except (TypeError, ValueError):
+        wanted = "a list of numbers above 0, say [3e-4,1e-4]"
+        raise UserError(f"finetuning.learning_rates={rates}: must be {wanted}") from None
 
 
 def _require(holds: bool, key: str, wanted: str, recipe: Recipe) -> None:

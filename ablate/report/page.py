@@ -53,7 +53,7 @@ def view(collected: Collected, sheets: Sequence[Sheet], comparison: Comparison |
         **{name: made.get(name) for name in _ELSEWHERE}, "failures": failures,
         "failures_sentence": _failures_sentence(len(failures), len(runs)), "tally": tally_of(cards),
         "threats": threats_of(collected), "provenance": provenance_rows(collected), "rerun": rerun_lines(collected),
-        "kept": "results.csv" if collected.archive.foreign else ARCHIVE,
+        "kept": ARCHIVE,
     }  # fmt: skip
 
 

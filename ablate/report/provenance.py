@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ablate.config.naming import DEFAULT_DATA, DEFAULT_SCALE
+from ablate.config.paths import conf_dir
 from ablate.report.archive import VALUES
 from ablate.report.collect import Collected
 from ablate.report.words import cost_text, counted, seeds_text
@@ -31,19 +32,24 @@ def provenance_rows(collected: Collected) -> list[Row]:
     return [(term, lines) for term, lines in rows if lines]
 
 
+_FROM_FILES = ("python -m ablate.report .", "in this folder: this page, from the files beside it")
+
+
 def rerun_lines(collected: Collected) -> list[tuple[str, str]]:
     """Commands with what each is for."""
     archive, name = collected.archive, collected.archive.name
     if archive.foreign:
         values = f" --examples reports/{name}/{VALUES}" if archive.examples else ""
-        return [(f"python -m ablate.report {name}.csv --study {archive.study.name}{values}", "this page, from the csv")]
+        known = (conf_dir() / "study" / f"{archive.study.name}.yaml").is_file()
+        csv = f"python -m ablate.report {name}.csv --study {archive.study.name}{values}"
+        return [*([(csv, "this page, from the csv")] if known else []), _FROM_FILES]
     shas = sorted({one.git_sha for one in archive.origins.values() if one.git_sha})
     checkout = [(f"git checkout {shas[0]}", "the code that ran")] if len(shas) == 1 else []
     return [
         *checkout,
         *((command, "every run; finished ones are skipped") for command in _sweeps(collected)),
         *([(f"python -m ablate.report multirun/{name}", "its report")] if archive.places == 1 else []),
-        ("python -m ablate.report .", "in this folder: this page, from the files beside it"),
+        _FROM_FILES,
     ]
 
 

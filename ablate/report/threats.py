@@ -77,10 +77,9 @@ def _data(collected: Collected) -> Iterator[Threat]:
     corpora = "One corpus" if len(prints) == 1 else f"{len(prints)} corpora"
     read = ""
     if {"train/distinct_tokens", "train/epochs"} <= set(used):
-        read = (
-            f" The baseline reads {short_number(used['train/distinct_tokens'])} distinct tokens, "
-            f"{used['train/epochs']:.2g} times over."
-        )
+        distinct, epochs = short_number(used["train/distinct_tokens"]), used["train/epochs"]
+        often = f"{epochs:.2g} times over" if epochs > 1 else f"once, {epochs:.2g} of the text"
+        read = f" The baseline reads {distinct} distinct tokens, {often}."
     if prints:
         yield "Data", f"{corpora}{f' ({name})' if name else ''}, in one language and of one kind.{read}"
 
@@ -146,10 +145,10 @@ def _learning_rate(collected: Collected) -> Iterator[Threat]:
     alone = [one for one in claims if one.stable is None]
     if alone:
         studies = list(dict.fromkeys(one.family for one in alone if one.family))
-        whose = f"{listed(studies)}: every" if len(alone) < len(claims) else "Every"
+        whose = f"{listed(studies)}: each" if len(alone) < len(claims) else "Each"
         yield (
             "Learning rate",
-            f"{whose} arm was run at the study's learning rate alone; an arm that prefers another one is judged too "
+            f"{whose} arm was run at one learning rate; an arm that prefers another one is judged too "
             "harshly. A ladder (optim.lr_ladder) would tell.",
         )
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-FIRST = ["step", "tokens", "seconds"]
-
 
 class CurveFile:
     """Rows of step, tokens, seconds and any named values; columns grow as names appear, cells may be empty."""

@@ -93,17 +93,24 @@ def find(place: Place, run_id: str, *, roots: list[Path], notice: Callable[[str]
     for name in ("metrics.csv", PROVENANCE):
         if (directory / name).exists():
             shutil.copyfile(directory / name, place.directory / name)
+    if (directory / "predictions").is_dir():
+        shutil.copytree(directory / "predictions", place.directory / "predictions", dirs_exist_ok=True)
     copied = elsewhere.renamed(study=place.study, arm=place.arm, seed=place.seed, shared_from=str(directory))
     write_result(place.directory, copied)
     return copied
+
+
+def write_config(directory: Path, config: str) -> None:
+    """The composed config (YAML) of a run."""
+    (directory / ".hydra").mkdir(exist_ok=True)
+    (directory / ".hydra" / "config.yaml").write_text(config)
 
 
 def write_before(
     directory: Path, *, config: str, run_id: str, what: dict[str, Any], fingerprint: str, device: torch.device
 ) -> None:
     """What is known before training: the composed config (YAML) and provenance.json, which grows by a session."""
-    (directory / ".hydra").mkdir(exist_ok=True)
-    (directory / ".hydra" / "config.yaml").write_text(config)
+    write_config(directory, config)
     path = directory / PROVENANCE
     if path.exists():
         known = json.loads(path.read_text())

@@ -106,7 +106,7 @@ def _finish(task: Task) -> None:
     task.output.close()
     task.said = _last_line(text)
     task.outcome = code if code in (OK, MISTAKE) else FAULT
-    task.phase = "done" if code == OK or _is_final(task.place.directory) else "failed"
+    task.phase = "done" if code == OK or (code == FAULT and _has_diverged(task.place.directory)) else "failed"
     if task.phase == "failed" and code != MISTAKE and (code < 0 or not (task.place.directory / FAILURE).exists()):
         task.said = in_words(_cause(code, task.said, starved=(kills_for_memory() or 0) > (task.kills or 0)))
         task.place.directory.mkdir(parents=True, exist_ok=True)
@@ -115,11 +115,12 @@ def _finish(task: Task) -> None:
         task.said = str((read_failure(task.place.directory) or {}).get("error", task.said))
 
 
-def _is_final(directory: Path) -> bool:
+def _has_diverged(directory: Path) -> bool:
     try:
-        return read_result(directory) is not None
+        record = read_result(directory)
     except UnreadableRecord:
         return False
+    return record is not None and record.status == "diverged"
 
 
 def _cause(code: int, said: str, *, starved: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ablate.runs.collect import Run, collect
+from ablate.runs.collect import Run
 from ablate.runs.record import write_json
 from ablate.stats.evidence import Evidence
 from ablate.stats.verdicts import Verdict, judge_study
@@ -18,7 +18,7 @@ from ablate.studies.exact import Recipes
 from ablate.studies.families import OF_LADDER, judged_runs, main_variant, runs_of, strays
 from ablate.studies.foreign import Examples
 from ablate.studies.papers import Figure, published
-from ablate.studies.registration import Standing, read_entries, standing
+from ablate.studies.registration import Standing, standing
 from ablate.studies.study import Study
 
 
@@ -56,15 +56,6 @@ class Judgement:
     arms: tuple[ArmAudit, ...]
     notes: tuple[str, ...] = ()
     families: tuple["Judgement", ...] = ()
-
-
-def judge_folder(folder: Path, study: Study, *, recipes: Recipes) -> Judgement:
-    """Judge what a study's folder holds.
-
-    Raises:
-        UserError: study.json is corrupt.
-    """
-    return judge(study, collect(folder), recipes=recipes, entries=read_entries(folder))
 
 
 def judge(

@@ -34,6 +34,12 @@ def refused(reference):
     return attempt
 
 
+def test_why_a_target_cannot_be_imported(refused, tmp_path, monkeypatch):
+    (tmp_path / "mine_broken.py").write_text("import torchh\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "No module named 'torchh'" in refused(**{"optim._target_": "mine_broken.Optimizer"})
+
+
 BAD = {
     "seed": [-1, 1.5, "abc", None, True],
     "replicate": [-1, "x"],

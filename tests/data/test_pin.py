@@ -7,6 +7,12 @@ from ablate.data.store import prepare
 from ablate.data.tokenizers import WordPiece
 
 
+def test_pins_of_earlier_versions_hold_whatever_the_keys(tmp_path):
+    (tmp_path / "corpus.json").write_text('{"a": "a fingerprint"}')
+    pin = read_pin(tmp_path, "a")
+    assert pin.fingerprint == "a fingerprint" and pin.is_of({"path": "anywhere"})
+
+
 def test_corpora_pinned_at_the_same_time_are_all_kept(tmp_path):
     def pin(name, *, version, meanwhile=lambda: None):
         def prepared(pinned):

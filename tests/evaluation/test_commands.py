@@ -45,6 +45,11 @@ def test_a_users_own_table_on_a_folder(command, table, bert_folder):
         (("model=MODEL", *CUSTOM, "task.labels=[no,yes]"), "not among task.labels no, yes"),
         (("model=MODEL", *CUSTOM, "length=999"), "length=999: must be from 8 to the 64 tokens"),
         (("model=MODEL", "task=sst3"), "task=sst3: no such option; nearest: sst2"),
+        (("model=MODEL", *CUSTOM, "length=abc"), "length=abc: must be a whole number from 1"),
+        (("model=MODEL", *CUSTOM, "trainer.threads=-1"), "trainer.threads=-1: must be a whole number from 1"),
+        (("model=MODEL", *CUSTOM, "trainer.accelerator=foo"), "trainer.accelerator=foo: must be one of auto"),
+        (("model=MODEL", *CUSTOM, "finetuning.learning_rates=abc"), "finetuning.learning_rates=abc: must be a list"),
+        (("model=MODEL", *CUSTOM, "out=test.csv/x"), "out=test.csv/x: cannot be written"),
     ],
 )
 def test_a_mistake_is_one_line(answer, table, bert_folder, arguments, message):
@@ -54,6 +59,20 @@ def test_a_mistake_is_one_line(answer, table, bert_folder, arguments, message):
     lines = [line for line in done.stderr.splitlines() if line.startswith("ablate: ")]
     assert message in lines[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("model=tiny", "length=abc"), "length=abc: must be a whole number from 1"),
+        (("model=tiny", "vocabulary=3"), "vocabulary=3: must be a whole number from 5"),
+        (("model=tiny", "model.layers=0"), "model.layers=0: must be a whole number from 1"),
+        (("model=tiny", "out=test.csv/x.json"), "out=test.csv: cannot be written"),
+    ],
+)
+def test_a_mistake_in_measuring_is_one_line(answer, table, arguments, message):
+    done = answer(*arguments, module="ablate.measure")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and message in done.stderr
 
 
 def test_scores_of_another_model_are_not_taken_for_this_ones(answer, table, bert_folder):

@@ -70,8 +70,18 @@ def test_the_same_run_under_another_name_is_shared(run_tiny):
     )
     assert read_result(here) == shared
     assert not (here / "model").exists()
+    for name in (".hydra/config.yaml", "metrics.csv", "provenance.json", "predictions/val_mlm.parquet"):
+        assert (here / name).exists(), name
     again, _ = run_tiny("+exp=static_masking")
     assert again == shared
+
+
+def test_a_shared_run_is_not_asked_more_once_its_model_is_gone(run_tiny):
+    _, there = run_tiny()
+    run_tiny("+exp=static_masking")
+    shutil.rmtree(there)
+    with pytest.raises(UserError, match=r"its model is that of .*, which is no longer there; delete"):
+        run_tiny("+exp=static_masking", "eval.format_chars=2000")
 
 
 def test_a_directory_of_another_recipe_is_left_as_it_is(run_tiny):

@@ -109,6 +109,15 @@ def test_a_diverged_run_is_final(tmp_path):
     assert read_failure(one.place.directory) is None
 
 
+def test_a_finished_run_that_cannot_answer_more_has_failed(tmp_path):
+    one = task(tmp_path)
+    one.place.directory.mkdir(parents=True)
+    write_result(one.place.directory, Record("r", "x", "bert", 0, "ok", "", {}, "e"))
+    assert run([one], "import sys; print('my metric is broken'); sys.exit(1)") == [1]
+    assert one.phase == "failed" and "my metric is broken" in one.said
+    assert "my metric is broken" in read_failure(one.place.directory)["error"]
+
+
 def test_an_interruption_stops_what_runs(tmp_path):
     marks = []
 

@@ -108,13 +108,13 @@ def _names(claims: Sequence[JudgedClaim]) -> list[list[str]]:
 
 
 def _terms(contrast: str) -> list[str]:
-    """The contrast in at most three lines of 42 letters, broken before its signs."""
+    """The contrast in at most four lines of 42 letters, broken before its signs."""
     lines = [""]
     for term in re.split(r" (?=[-+/<] )", contrast):
         if lines[-1] and len(lines[-1]) + len(term) > 42:
             lines.append("")
         lines[-1] = f"{lines[-1]} {short(term, 42)}".strip()
-    return lines if len(lines) <= 3 else [short(contrast, 42)]
+    return lines if len(lines) <= 4 else [short(contrast, 42)]
 
 
 def _metric(one: JudgedClaim, *, several: bool) -> list[str]:
