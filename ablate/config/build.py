@@ -67,10 +67,16 @@ def _partial(group: str, arguments: dict[Any, Any]) -> partial[Any]:
     try:
         made = instantiate(arguments, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        reason = [line for line in str(error.__cause__ or error).splitlines() if line.strip()][-1].strip()
-        raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({reason})") from error
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({_line(reason)})") from error
     _check_arguments(group, made)
     return made
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0].rstrip(":")
 
 
 def _check_arguments(group: str, made: partial[Any]) -> None:

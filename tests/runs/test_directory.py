@@ -123,7 +123,7 @@ def test_another_text_of_the_same_name_is_refused(run_tiny, texts, tmp_path):
     first, _ = run_tiny(*asked(texts))
     with pytest.raises(UserError, match=rf"data\.path={other} \(there {texts}\).* another corpus called mine"):
         run_tiny(*asked(other))
-    with pytest.raises(UserError, match=r"data\.separator=%% \(there None\).* data\.name="):
+    with pytest.raises(UserError, match=r"data\.separator=%% \(there None\).*\(data\.name="):
         run_tiny(*asked(texts, "data.separator='%%'"))
     assert run_tiny(*asked(moved))[0] == first
     assert run_tiny(*asked(other, "data.refresh=true", "seed=1"))[0].status == "ok"

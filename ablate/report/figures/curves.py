@@ -24,12 +24,21 @@ def plots(material: Material) -> list[Plot]:
     if curves.empty:
         return []
     curves = curves[curves["arm"].isin(material.judgement.study.arms) & curves["seed"].isin(material.judgement.seeds)]
+    curves = _of_whole_runs(curves, material)
     metric = next((name for name in ("val/mlm_loss", "train/loss") if _has_curve(curves, name)), None)
     if metric is None:
         return []
     found = [averaged(curves, metric, x) for x in AXES]
     floor = plateau(material) if metric == "val/mlm_loss" else None
     return [_plot(material, metric, x, frame, floor) for x, frame in zip(AXES, found, strict=True) if not frame.empty]
+
+
+def _of_whole_runs(curves: pd.DataFrame, material: Material) -> pd.DataFrame:
+    """Without unfinished runs, which would end a mean where they are; an arm that has no other keeps them."""
+    whole = {(run.arm, run.seed) for run in material.runs if run.state == "done"}
+    arms = {arm for arm, _ in whole}
+    kept = [arm not in arms or (arm, seed) in whole for arm, seed in zip(curves["arm"], curves["seed"], strict=True)]
+    return curves[kept]
 
 
 def plateau(material: Material) -> float | None:

@@ -1,5 +1,7 @@
 """Every task of every arm: scores as numbers, differences from the baseline as colour."""
 
+import re
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -31,9 +33,10 @@ def plots(material: Material) -> list[Plot]:
         index=arms, columns=shown,
     )  # fmt: skip
     counts = [len(values[m][arm]) for m in shown for arm in arms if arm in values[m]]
+    of_probes = "of frozen probes " if all(metric.startswith("probe/") for metric in shown) else ""
     caption = (
-        f"Scores per task, {seeds_text(counts)} per arm. Numbers: mean over seeds, 0 to 1; colour: the difference from "
-        f"the baseline, {short(material.judgement.study.baseline)}, whose row is white."
+        f"Scores {of_probes}per task, {seeds_text(counts)} per arm. Numbers: mean over seeds, 0 to 1; colour: the "
+        f"difference from the baseline, {short(material.judgement.study.baseline)}, whose row is white."
     )
     caption += left_out(len(arms), len(there), "arms") + left_out(len(shown), len(metrics), "tasks")
     best = "; ".join(f"{name_of(m)} is best in {short(str(frame[m].idxmax()))} ({frame[m].max():.3f})" for m in shown)
@@ -60,16 +63,28 @@ def draw(frame: pd.DataFrame, baseline: str) -> Figure:
     base = frame.loc[baseline] if baseline in frame.index else frame.mean()
     difference = (frame - base).astype(float)
     limit = float(np.nanmax(np.abs(difference.to_numpy()), initial=0.0)) or 0.01
-    figure, (axes,) = panels(1, 1, width=WIDTH, height=0.9 + 0.29 * len(frame))
+    headings, turned = _headings([name_of(str(name)).removesuffix(", probe") for name in frame.columns])
+    figure, (axes,) = panels(1, 1, width=WIDTH, height=0.9 + 0.5 * turned + 0.29 * len(frame))
     sns.heatmap(
         difference, ax=axes, cmap=sns.color_palette("vlag_r", as_cmap=True), vmin=-limit, vmax=limit,
         annot=frame.to_numpy(), fmt=".3f", annot_kws={"fontsize": 8 if frame.shape[1] <= 8 else 6.5},
         linewidths=1.0, linecolor="white", cbar_kws={"label": "difference from\nthe baseline", "aspect": 12},
-        xticklabels=[wrapped(name_of(str(name)), max(72 // frame.shape[1], 7), lines=3) for name in frame.columns],
+        xticklabels=headings,
         yticklabels=[short(str(arm), 32) for arm in frame.index],
     )  # fmt: skip
     axes.tick_params(length=0, labelcolor=INK)
     axes.set(xlabel="", ylabel="")
     axes.xaxis.tick_top()
     axes.tick_params(axis="both", rotation=0)
+    if turned:
+        for label in axes.get_xticklabels():
+            label.set(rotation=35, ha="left", rotation_mode="anchor")
     return figure
+
+
+def _headings(names: Sequence[str]) -> tuple[list[str], bool]:
+    """What stands above the columns, and whether it is turned: where words would have to be cut."""
+    width = 72 // len(names)
+    if any(len(word) > width for name in names for word in re.split("[ _]", name)):
+        return [short(name, 26) for name in names], True
+    return [wrapped(name, width, lines=3) for name in names], False

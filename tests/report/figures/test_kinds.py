@@ -76,6 +76,27 @@ def test_a_seed_without_a_step_is_no_step_of_the_mean():
     assert list(averaged["step"]) == [1] and list(averaged["mean"]) == [4.0]
 
 
+def test_a_run_that_is_not_finished_does_not_end_the_mean(tmp_path):
+    material = made(tmp_path, arms={arm: ARMS[arm] for arm in ("bert", "no_nsp", "budget_d4")}, claims=[], seeds=3)
+    frame, last = material.curves, material.curves["step"].max()
+    cut = (frame["arm"] == "bert") & (frame["seed"] == 2) & (frame["step"] == last)
+    at_end = frame[(frame["arm"] == "bert") & (frame["step"] == last) & (frame["seed"] < 2)]["val/mlm_loss"]
+    runs = tuple(
+        replace(run, state="interrupted") if (run.arm, run.seed) == ("bert", 2) else run for run in material.runs
+    )
+    plot = curves.plots(replace(material, runs=runs, curves=frame[~cut]))[0]
+    assert f"bert ends at {at_end.mean():.3g}" in plot.alt and "n = 2 to 3 seeds" in plot.caption
+
+
+@pytest.mark.parametrize(("columns", "turned"), [(3, False), (9, True)])
+def test_headings_of_the_heat_map_are_never_cut_inside_a_word(columns, turned):
+    metrics = ["probe/cola/mcc", *(f"probe/task_{i}/accuracy" for i in range(columns - 1))]
+    frame = pd.DataFrame(np.zeros((2, columns)), index=["bert", "other"], columns=metrics)
+    labels = heatmap.draw(frame, "bert").axes[0].get_xticklabels()
+    assert labels[0].get_text().split() == ["cola", "Matthews", "correlation"]
+    assert {bool(label.get_rotation()) for label in labels} == {turned}
+
+
 def test_crossed_factors_are_found_in_what_arms_differ_in(material):
     (plot,) = interaction.plots(material)
     assert plot.name == "interaction_nsp_input"
