@@ -16,6 +16,7 @@ from ablate.report.material import Material, Plot
 from ablate.report.units import SHARE, name_of, unit_of
 
 ARMS, TASKS = 24, 12
+_LETTERS = 92  # of a heading's size beside one another, rows' names included
 _NO_TASK = ("val", "train", "embedded", "glue", "latency_ms")
 
 
@@ -63,14 +64,16 @@ def draw(frame: pd.DataFrame, baseline: str) -> Figure:
     base = frame.loc[baseline] if baseline in frame.index else frame.mean()
     difference = (frame - base).astype(float)
     limit = float(np.nanmax(np.abs(difference.to_numpy()), initial=0.0)) or 0.01
-    headings, turned = _headings([name_of(str(name)).removesuffix(", probe") for name in frame.columns])
+    rows = [short(str(arm), 32) for arm in frame.index]
+    names = [name_of(str(name)).removesuffix(", probe") for name in frame.columns]
+    headings, turned = _headings(names, width=int((_LETTERS - 1.3 * max(map(len, rows))) / len(names)))
     figure, (axes,) = panels(1, 1, width=WIDTH, height=0.9 + 0.5 * turned + 0.29 * len(frame))
     sns.heatmap(
         difference, ax=axes, cmap=sns.color_palette("vlag_r", as_cmap=True), vmin=-limit, vmax=limit,
         annot=frame.to_numpy(), fmt=".3f", annot_kws={"fontsize": 8 if frame.shape[1] <= 8 else 6.5},
         linewidths=1.0, linecolor="white", cbar_kws={"label": "difference from\nthe baseline", "aspect": 12},
         xticklabels=headings,
-        yticklabels=[short(str(arm), 32) for arm in frame.index],
+        yticklabels=rows,
     )  # fmt: skip
     axes.tick_params(length=0, labelcolor=INK)
     axes.set(xlabel="", ylabel="")
@@ -82,9 +85,8 @@ def draw(frame: pd.DataFrame, baseline: str) -> Figure:
     return figure
 
 
-def _headings(names: Sequence[str]) -> tuple[list[str], bool]:
-    """What stands above the columns, and whether it is turned: where words would have to be cut."""
-    width = 72 // len(names)
+def _headings(names: Sequence[str], *, width: int) -> tuple[list[str], bool]:
+    """What stands above columns of so many letters, and whether it is turned: where words would have to be cut."""
     if any(len(word) > width for name in names for word in re.split("[ _]", name)):
         return [short(name, 26) for name in names], True
     return [wrapped(name, width, lines=3) for name in names], False
