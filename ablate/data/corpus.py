@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import SupportsIndex, overload
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
@@ -22,10 +22,10 @@ class DocumentIds(Sequence[str]):
         return len(self.ends)
 
     @overload
-    def __getitem__(self, index: int) -> str: ...
+    def __getitem__(self, index: SupportsIndex) -> str: ...
     @overload
     def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
+    def __getitem__(self, index: SupportsIndex | slice) -> str | list[str]:
         """The id of the document at `index`."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]

@@ -70,8 +70,10 @@ def _report(arguments: argparse.Namespace, unwanted: frozenset[str]) -> int:
         *arguments.source, study=arguments.study, examples=arguments.examples, config_dirs=directories
     )  # fmt: skip
     comparison = compare(collected, arguments.against) if arguments.against else None
-    check_writable(arguments.out or collected.default_folder, key="--out")
-    written = write_report(collected, arguments.out or collected.default_folder, comparison=comparison)
+    out = arguments.out or collected.default_folder
+    if not out.exists():
+        check_writable(out, key="--out")
+    written = write_report(collected, out, comparison=comparison)
     wide_console().print(render(collected.material.judgement))
     for change in comparison.changes if comparison else ():
         if change.changed:
