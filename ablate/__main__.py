@@ -10,14 +10,13 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from ablate.command import INTERRUPTED, MISTAKE, OK
 from ablate.config import resolvers
 from ablate.config.paths import conf_dir
 from ablate.errors import UserError
 
 if TYPE_CHECKING:
     from ablate.runs.directory import Place
-
-OK, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")

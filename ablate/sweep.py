@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from ablate.command import check_writable
+from ablate.command import FAULT, MISTAKE, OK, check_writable
 from ablate.config.build import check_targets, make
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
@@ -20,11 +20,10 @@ from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
 from ablate.config.registering import register_study
 from ablate.config.teaching import check_teaching, teacher_job
-from ablate.errors import UserError
+from ablate.errors import UserError, one_line
 from ablate.runs.directory import Place
 from ablate.runs.record import Record, UnreadableRecord, read_result, write_failure
 
-OK, FAULT, MISTAKE = 0, 1, 2
 ROOTS = ("multirun", "outputs")
 
 
@@ -177,8 +176,8 @@ def outcome_of(job: Planned, *, with_teacher: bool) -> int:
 
 
 def ended(place: Place, code: int) -> int:
-    """Note how a job ended; returns the code."""
-    _OUTCOMES[place.directory] = code
+    """Note how a job ended, the worst of those that share a directory; returns the code."""
+    _OUTCOMES[place.directory] = max(code, _OUTCOMES.get(place.directory, OK))
     return code
 
 
@@ -248,7 +247,7 @@ def _fault(place: Place, error: Exception) -> int:
             file=sys.stderr,
         )
         return MISTAKE
-    kind = f"{type(error).__name__}: {error}".split("\n")[0]
+    kind = one_line(error)
     place.directory.mkdir(parents=True, exist_ok=True)
     write_failure(place.directory, run_id="", error=kind, traceback=traceback.format_exc())
     where = place.directory / "failure.json"

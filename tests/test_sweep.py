@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from ablate.runs.directory import Place
+from ablate.sweep import ended, outcome_at
+
 pytestmark = pytest.mark.timeout(900)
 
 SCALED = ".scale.batch-8.scale.tokens-1024.tokenizer.vocab_size-150"
@@ -69,3 +72,8 @@ def test_a_teacher_is_trained_once_and_one_that_fails_fails_its_students_only(sw
     assert again.stderr.count(f"broken_teacher{SCALED} seed 0: done") == 1
     assert "4 of 5 runs are finished and skipped" in again.stderr
     assert {arm: results(tmp_path)[arm] for arm in done} == done
+
+
+def test_of_jobs_that_share_a_directory_the_worst_counts(tmp_path):
+    place = Place(root=tmp_path, study="adhoc", arm="bert", seed=0)
+    assert (ended(place, 1), ended(place, 0), outcome_at(place)) == (1, 0, 1)

@@ -26,7 +26,7 @@ from ablate.data.module import PretrainingData
 from ablate.data.pin import pinned_corpus
 from ablate.data.store import prepare
 from ablate.data.training import Streams, bytes_per_token, training_sequences, update_plan
-from ablate.errors import UserError
+from ablate.errors import UserError, one_line
 from ablate.evaluation.mlm import Evaluation
 from ablate.models.bert import Attention, Bert, attention_for
 from ablate.models.cost import training_flops
@@ -70,13 +70,9 @@ def _partial(group: str, arguments: dict[Any, Any]) -> partial[Any]:
         reason: BaseException = error
         while reason.__cause__ is not None:
             reason = reason.__cause__
-        raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({_line(reason)})") from error
+        raise UserError(f"{group}._target_={arguments['_target_']}: cannot be imported ({one_line(reason)})") from error
     _check_arguments(group, made)
     return made
-
-
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".split("\n")[0].rstrip(":")
 
 
 def _check_arguments(group: str, made: partial[Any]) -> None:

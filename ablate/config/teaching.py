@@ -147,9 +147,8 @@ def _check_shapes(student: DictConfig, teacher: DictConfig) -> None:
         loss.check_shapes(ours, theirs)
     if student.init._target_ == FROM_TEACHER:
         layers = student.init.layers
-        if not isinstance(layers, str) and not OmegaConf.is_list(layers):
-            raise UserError(f"init.layers={layers}: must be spread, alternate, or a list of layer numbers from 0")
-        chosen_layers(layers if isinstance(layers, str) else list(layers), student=ours.layers, teacher=theirs.layers)
+        layers = list(layers) if OmegaConf.is_list(layers) else layers
+        chosen_layers(layers, student=ours.layers, teacher=theirs.layers)
 
 
 def _shape(cfg: DictConfig) -> Shape | None:

@@ -59,28 +59,27 @@ def read_pin(root: Path, name: str) -> Pin | None:
     Raises:
         UserError: the pin file is corrupt.
     """
-    pin = _read(root / PINS).get(name)
-    return None if pin is None else Pin(**pin)
+    return _read(root / PINS).get(name)
 
 
 def _write(root: Path, name: str, pin: Pin) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / PINS):  # another process may pin another corpus
-        write_json(root / PINS, {**_read(root / PINS), name: asdict(pin)})
+        pins = {**_read(root / PINS), name: pin}
+        write_json(root / PINS, {name: asdict(pin) for name, pin in pins.items()})
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> dict[str, Pin]:
     try:
-        pins = json.loads(path.read_text())
-        return {
-            name: {"fingerprint": pin, "source": None} if isinstance(pin, str) else
-            {"fingerprint": pin["fingerprint"], "source": pin["source"]}
-            for name, pin in pins.items()
-        }  # fmt: skip
+        return {name: _pin(entry) for name, entry in json.loads(path.read_text()).items()}
     except FileNotFoundError:
         return {}
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is corrupt ({error}); delete it to pin the corpus anew") from error
+
+
+def _pin(entry: Any) -> Pin:
+    return Pin(entry, None) if isinstance(entry, str) else Pin(entry["fingerprint"], entry["source"])
 
 
 def _difference(pinned: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Initial values: by parameter name and shape, so that arms share what they have in common, or from a teacher."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,11 +62,11 @@ def from_teacher(
                 value[: len(taken)].copy_(taken)
 
 
-def chosen_layers(layers: Sequence[int] | str, *, student: int, teacher: int) -> tuple[int, ...]:
-    """Which of the teacher's layers the student starts from.
+def chosen_layers(layers: Any, *, student: int, teacher: int) -> tuple[int, ...]:
+    """Which of the teacher's layers the student starts from; `layers` as in `from_teacher`, or what a user gave.
 
     Raises:
-        UserError: layers that the teacher does not have, or not one for each of the student's.
+        UserError: nothing of that kind, layers that the teacher does not have, or not one for each of the student's.
     """
     if student > teacher:
         raise UserError(f"model.layers={student}: init=teacher takes whole layers, and the teacher has only {teacher}")

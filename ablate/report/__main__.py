@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.command import OK, Parser, check_writable, main
+from ablate.command import OK, Parser, main
 
 if TYPE_CHECKING:
     from ablate.studies.judge import Judgement
@@ -70,10 +70,7 @@ def _report(arguments: argparse.Namespace, unwanted: frozenset[str]) -> int:
         *arguments.source, study=arguments.study, examples=arguments.examples, config_dirs=directories
     )  # fmt: skip
     comparison = compare(collected, arguments.against) if arguments.against else None
-    out = arguments.out or collected.default_folder
-    if not out.exists():
-        check_writable(out, key="--out")
-    written = write_report(collected, out, comparison=comparison)
+    written = write_report(collected, arguments.out or collected.default_folder, comparison=comparison)
     wide_console().print(render(collected.material.judgement))
     for change in comparison.changes if comparison else ():
         if change.changed:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablate.command import check_writable
 from ablate.errors import UserError
 from ablate.report.archive import folder_name, kept_runs, write_archive
 from ablate.report.collect import Collected
@@ -35,11 +36,11 @@ def write_report(collected: Collected, folder: Path, *, comparison: Comparison |
     """Write everything into the folder; figures and tables of an earlier report there are replaced.
 
     Raises:
-        UserError: the folder is something else than a report's, or keeps runs that would be lost.
+        UserError: the folder is something else than a report's, keeps runs that would be lost, or cannot be written.
     """
     _check(folder)
     _check_kept(collected, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder, key="--out")
     _clear(folder)
     plots, sheets = figures(collected.material), tables(collected.material)
     for plot in plots:

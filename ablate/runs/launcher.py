@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
+from ablate.command import FAULT, MISTAKE, OK
 from ablate.runs.directory import Place
 from ablate.runs.record import FAILURE, UnreadableRecord, in_words, read_failure, read_result, write_failure
 
-OK, FAULT, MISTAKE = 0, 1, 2
 _POLL = 0.05  # seconds
 _GRACE = 5.0  # seconds between asking a process to stop and making it
 _TAIL = 4000  # characters of what a run said last
