@@ -127,7 +127,8 @@ def options():
     for group in GROUPS:
         for path in sorted((conf_dir() / group).glob("*.yaml")):
             text = path.read_text()
-            required = [f"{group}.{key}=x" for key, value in (yaml.safe_load(text) or {}).items() if value == "???"]
+            missing = [key for key, value in (yaml.safe_load(text) or {}).items() if value == "???"]
+            required = [f"{group}.{key}={60 if key == 'amount' else 'x'}" for key in missing]
             yield pytest.param([f"{group}={path.stem}", "nsp=false", *required], id=f"{group}-{path.stem}")
 
 
