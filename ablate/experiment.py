@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
 from ablate.errors import UserError
+from ablate.evaluation.kept import keep_answers, read_answers
 from ablate.evaluation.run import Known, evaluate
 from ablate.evaluation.table import downstream_table
 from ablate.models.cost import count_parameters, training_flops
@@ -128,7 +130,12 @@ def train(
         except Diverged as diverged:
             return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics={})
         subject = build_subject(model, cfg, corpus, execution.numerics.precision)
-        learnt = evaluate(model, subject, asked, corpus, place.directory, known=Known(), notice=log)
+        trained = {"run_id": run_id, "updates": used.updates, "seconds": used.seconds}
+        unfinished = place.directory / "checkpoints"
+        learnt = evaluate(
+            model, subject, asked, corpus, place.directory, known=read_answers(unfinished, trained=trained),
+            keep=partial(keep_answers, unfinished, trained=trained), notice=log,
+        )  # fmt: skip
         curve.finish({k: v for k, v in learnt.metrics.items() if k.startswith("val/")}, updates=used.updates)
     save_folder(
         model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg),
@@ -160,7 +167,8 @@ def evaluate_again(
     model.to(execution.device)
     known = evaluate(
         model, build_subject(model, cfg, corpus, precision), build_asked(cfg, corpus, precision), corpus,
-        place.directory, known=Known(record.metrics, record.evaluations), notice=log,
+        place.directory, known=Known(record.metrics, record.evaluations),
+        keep=lambda known: write_result(place.directory, record.answered(known.metrics, known.evaluations)), notice=log,
     )  # fmt: skip
     return record.answered(known.metrics, known.evaluations, evaluation_id=evaluation)
 

@@ -48,21 +48,25 @@ class Known:
 
 
 def evaluate(
-    model: Encoder, subject: Subject, asked: Asked, corpus: Corpus, directory: Path, *, known: Known, notice: Notice
-) -> Known:
-    """Answer what is not in `known`; writes predictions/. The model is in evaluation mode from here on."""
+    model: Encoder, subject: Subject, asked: Asked, corpus: Corpus, directory: Path, *, known: Known,
+    keep: Callable[[Known], None], notice: Notice,
+) -> Known:  # fmt: skip
+    """Answer what is not in `known`, handing `keep` each answer beside those before it; writes predictions/.
+
+    The model is in evaluation mode from here on.
+    """
     model.eval()
     if asked.mlm is not None and known.evaluations.get("val") != asked.mlm_id:
         metrics, frames = asked.mlm.final(model)
         part = Part("val", asked.mlm_id, metrics, frames, prefixes=("val",))
         keep_predictions(part, directory / "predictions")
-        known = known.with_part(part)
+        keep(known := known.with_part(part))
     if asked.efficiency and EFFICIENCY not in known.evaluations:
-        known = known.with_part(Part(EFFICIENCY, "1", speed(subject), {}))
+        keep(known := known.with_part(Part(EFFICIENCY, "1", speed(subject), {})))
     if asked.questions is not None:
         for part in asked.questions.answer(subject, known=known.evaluations, notice=notice):
             keep_predictions(part, directory / "predictions")
-            known = known.with_part(part)
+            keep(known := known.with_part(part))
     own: dict[str, Any] = {}
     for metric in asked.own:
         own |= metric(model, corpus)

@@ -129,9 +129,11 @@ def sentence(text: str) -> str:
     return whole[:1].upper() + whole[1:] if re.fullmatch("[a-z]+[,:]?", first) else whole
 
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|^#|^[+-](?= |$)")
 
 
 def markdown(text: object) -> str:
     """Text as Markdown shows it literally, on one line, in a table cell too."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    said = "".join(_HTML.get(c, c) for c in " ".join(str(text).split()))
+    return _SPECIAL.sub(lambda found: "\\" + found[0], said)

@@ -8,6 +8,8 @@ import torch
 
 from ablate.config.build import build_corpus, build_data
 from ablate.config.compose import compose_one
+from ablate.evaluation.kept import ANSWERS, keep_answers, read_answers
+from ablate.evaluation.run import Known
 from ablate.runs.curves import read_curves
 from ablate.training.callbacks.checkpoint import LAST, PREVIOUS, KeepResumable
 from ablate.training.callbacks.evaluate import crosses_grid
@@ -80,6 +82,38 @@ def test_a_resumed_run_may_accumulate_otherwise(run_tiny, killed_after, monkeypa
     _, here = run_tiny(*exact, f"trainer.accumulate={after}", root=tmp_path / "killed")
     curves = [read_curves(folder / "metrics.csv")["train/loss"].dropna().tolist() for folder in (here, there)]
     assert curves[0] == pytest.approx(curves[1], abs=2e-4)
+
+
+def test_an_evaluation_that_is_killed_goes_on_where_it_was(run_tiny, monkeypatch, tmp_path):
+    """Nothing is trained again, and what had been answered is not asked again."""
+
+    def die(subject):
+        raise Killed
+
+    whole, there = run_tiny(root=tmp_path / "whole")
+    monkeypatch.setattr("ablate.evaluation.run.speed", die)
+    with pytest.raises(Killed):
+        run_tiny("+eval.efficiency=true", root=tmp_path / "killed")
+    here = tmp_path / "killed" / there.relative_to(tmp_path / "whole")
+    kept = here / "checkpoints" / ANSWERS
+    known = json.loads(kept.read_text())
+    known["metrics"]["val/mlm_loss"] = 1.25  # asked again it would be another
+    kept.write_text(json.dumps(known))
+    monkeypatch.setattr("ablate.evaluation.run.speed", lambda subject: {"latency_ms": 1.0})
+    monkeypatch.setattr("ablate.training.module.Pretraining.training_step", die)
+    resumed, _ = run_tiny("+eval.efficiency=true", root=tmp_path / "killed")
+    expected = {**comparable(whole), "val/mlm_loss": 1.25, "latency_ms": 1.0}
+    assert comparable(resumed) == expected
+    assert same_model(here, there)
+    assert not (here / "checkpoints").exists()
+
+
+def test_answers_of_another_model_are_not_taken(tmp_path):
+    keep_answers(tmp_path, Known({"a": 1.5}, {"val": "x"}), trained={"run_id": "r", "updates": 2, "seconds": 0.1})
+    assert read_answers(tmp_path, trained={"run_id": "r", "updates": 2, "seconds": 0.1}).metrics == {"a": 1.5}
+    assert read_answers(tmp_path, trained={"run_id": "r", "updates": 2, "seconds": 0.2}) == Known()
+    (tmp_path / ANSWERS).write_text('{"trained": 1, "met')
+    assert read_answers(tmp_path, trained={"run_id": "r", "updates": 2, "seconds": 0.1}) == Known()
 
 
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(run_tiny, killed_after, monkeypatch, tmp_path):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ablate.report.material import Sheet
 from ablate.report.tables.latex import as_latex
-from ablate.report.tables.markdown import as_markdown, escape
+from ablate.report.tables.markdown import as_markdown
+from ablate.report.words import markdown
 
 
 def save_sheet(sheet: Sheet, folder: Path) -> list[Path]:
     """Write `<name>.csv`, `<name>.md` and `<name>.tex`; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    said = f"**{escape(sheet.title)}.** {escape(sheet.caption)}\n\n"
+    said = f"**{markdown(sheet.title)}.** {markdown(sheet.caption)}\n\n"
     texts = {"csv": as_csv(sheet), "md": said + as_markdown(sheet), "tex": as_latex(sheet)}
     paths = [folder / f"{sheet.name}.{kind}" for kind in texts]
     for path, text in zip(paths, texts.values(), strict=True):

@@ -12,16 +12,18 @@ LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class KeepResumable(pl.Callback):
-    """Save after the first update at least `minutes` after the last save; place this callback last."""
+    """Save after the first update at least `minutes` after the last save, and at the end: evaluation may take longer
+    than training, and be killed. Place this callback last."""
 
     def __init__(self, folder: Path, *, minutes: float, meter: Meter) -> None:
         self.folder, self.interval, self.meter = folder, 60.0 * minutes, meter
         self._saved = time.monotonic()
-        self._seen = 0
+        self._began = self._seen = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin counting."""
-        self._saved, self._seen = time.monotonic(), trainer.global_step
+        self._saved = time.monotonic()
+        self._began = self._seen = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -32,6 +34,11 @@ class KeepResumable(pl.Callback):
             self.save(trainer)
             self._saved = time.monotonic()
         self._seen = trainer.global_step
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the trained model's state, unless it was loaded as it is."""
+        if trainer.global_step != self._began:
+            self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
         """Write beside, then rename: a kill at any moment leaves a whole checkpoint."""

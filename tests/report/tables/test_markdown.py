@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from ablate.report.material import Sheet
-from ablate.report.tables.markdown import as_markdown, escape
+from ablate.report.tables.markdown import as_markdown
+from ablate.report.words import markdown
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from ablate.report.tables.markdown import as_markdown, escape
     ],
 )
 def test_escape(text, written):
-    assert escape(text) == written
+    assert markdown(text) == written
 
 
 def test_a_line_per_row_with_numbers_to_the_right():
