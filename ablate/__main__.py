@@ -67,6 +67,10 @@ def _only_informs(arguments: Namespace) -> bool:
 
 def _inform(arguments: Namespace) -> NoReturn:
     """Help, --cfg and the like are Hydra's own; mistakes in one line, and `| head` may have seen enough."""
+    asked = {f"--{name}": getattr(arguments, name) for name in ("cfg", "info", "multirun", "shell_completion")}
+    given = [flag for flag, value in asked.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{' '.join(given)}: one at a time; --cfg job shows the recipe of one run, such as +exp=no_nsp")
     if arguments.cfg or arguments.info:
         from ablate.config.compose import check_composes
 

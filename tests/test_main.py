@@ -59,6 +59,7 @@ def test_cfg_prints_the_composed_recipe_or_one_line(command):
     assert done.returncode == 0 and done.stderr.splitlines()[-1] == "HEAVY []"
     assert "nsp: false" in done.stdout.splitlines() and "  name: smoke" in done.stdout
     assert "no_nsp" in refused(command("--cfg", "job", "+exp=no_nps"))
+    assert "--cfg --multirun: one at a time" in refused(command("-m", "--cfg", "job", "+exp=bert"))
     assert "  path: ???" in command("--cfg", "job", "data=text").stdout.splitlines()  # missing values are shown
 
 

@@ -56,6 +56,13 @@ def unigram_loss(labels: Int64[np.ndarray, " masked"], counts: Int64[np.ndarray,
     return float(-np.log((counts[labels] + 1) / (counts.sum() + len(counts))).mean())
 
 
+def _by_what_is_shown(scores: Scores, held_out: HeldOut, mask: int) -> dict[str, float]:
+    """The mean loss where [MASK], a random token, or the right one stands: the last asks for little but copying."""
+    shown, labels = held_out.masked.input_ids.reshape(-1)[held_out.masked.positions], held_out.masked.labels
+    kinds = {"masked": shown == mask, "kept": shown == labels, "random": (shown != mask) & (shown != labels)}
+    return {f"val/mlm_loss/{kind}": float(scores.nll[of].mean()) for kind, of in kinds.items() if of.any()}
+
+
 def per_document(scores: Scores, held_out: HeldOut, store: TokenStore) -> pd.DataFrame:
     """Sums per document: document, nll_sum (nats), n_masked, n_chars, and how many were predicted right."""
     frame = pd.DataFrame(
@@ -104,6 +111,7 @@ class Evaluation:
             "val/bits_per_char": float(spans.nll.sum() / math.log(2) / self.characters.chars.sum()),
             "val/unigram_loss": self.unigram_loss,
             f"val/{self.common}/mlm_loss": loss,
+            **_by_what_is_shown(scores, self.held_out, self.corpus.vocabulary.mask),
         }
         for name, held_out in self.others.items():
             asks_pairs = self.nsp and name == self.own_format

@@ -14,6 +14,7 @@ from ablate.report.compare import VERDICTS, read_verdicts
 from ablate.report.page import html_environment, markdown_environment
 from ablate.report.units import effect_unit
 from ablate.report.words import MARKS, estimate_text, slug
+from ablate.stats.remarks import SCREENING, SIZE_NEGLIGIBLE
 from ablate.studies.evidence import UNFINISHED
 from ablate.studies.papers import LOST
 
@@ -24,7 +25,8 @@ _SCALES = ("smoke", "laptop", "gpu", "paper")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What one report says of one claim. address: of its card, relative to the gallery; column: scale and data."""
+    """What one report says of one claim. address: of its card, relative to the gallery; column: scale and data;
+    remark: what the verdict must not be read without, such as `screening`."""
 
     report: str
     column: str
@@ -32,6 +34,7 @@ class Cell:
     verdict: str
     slug: str
     mark: str
+    remark: str
     effect: str
     interval: str
 
@@ -120,13 +123,26 @@ def _cells(key: str, column: str, reports: Iterable[_Report]) -> Iterable[Cell]:
                 yield Cell(
                     report=one.folder.name, column=column,
                     address=f"{quote(one.folder.name)}/index.html#claim-{number}",
-                    verdict=verdict, slug=slug(str(claim["verdict"])), mark=_MARKS.get(verdict, ""), **_numbers(claim),
+                    verdict=verdict, slug=slug(str(claim["verdict"])), mark=_MARKS.get(verdict, ""),
+                    remark=_remark(claim), **_numbers(claim),
                 )  # fmt: skip
 
 
 def _word(claim: Mapping[str, Any]) -> str:
     """The verdict; of a study under way, that it is."""
     return NOT_FINISHED if UNFINISHED in str(claim.get("reason")) else str(claim["verdict"])
+
+
+def _remark(claim: Mapping[str, Any]) -> str:
+    """`screening`, `exploratory`, `size negligible`, `arithmetic`: the short forms of what the card says in full."""
+    flags = [str(flag) for flag in claim.get("flags", ())]
+    said = {
+        "arithmetic": claim.get("kind") == "exact",
+        "screening": SCREENING in flags,
+        "exploratory": claim.get("registered") is False,
+        SIZE_NEGLIGIBLE: SIZE_NEGLIGIBLE in flags,
+    }
+    return ", ".join(word for word, holds in said.items() if holds)
 
 
 def _numbers(claim: Mapping[str, Any]) -> dict[str, str]:
@@ -155,5 +171,6 @@ def _published(claim: Mapping[str, Any]) -> str:
 
 
 def _tally(reports: Sequence[_Report]) -> list[tuple[str, str, int]]:
-    words = [_word(claim) for one in reports for claim in one.claims]
+    """Words, marks and how many claims of each; what arithmetic settles is not evidence and not counted."""
+    words = [_word(claim) for one in reports for claim in one.claims if claim.get("kind") != "exact"]
     return [(word, mark, words.count(word)) for word, mark in _MARKS.items() if word in words]

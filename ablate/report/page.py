@@ -164,7 +164,7 @@ def _constant_sentence(collected: Collected, arms: Sequence[ArmRow]) -> str:
     )
 
 
-_STREAMS = (("replicate", "no random numbers"), ("init.", "other initial values"), ("masking.", "other masks"))
+_STREAMS = (("replicate", "none of them"), ("init.", "other initial values"), ("masking.", "other masks"))
 
 
 def _not_shared(collected: Collected) -> str:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-from ablate.report.arms import of_other_tokens
+import numpy as np
+
+from ablate.report.arms import finished, of_other_tokens
 from ablate.report.collect import Collected
 from ablate.report.figures.masks import Masks, all_read_once, masks_of
 from ablate.report.units import short_number
-from ablate.report.words import counted, listed, sentence
+from ablate.report.words import counted, listed, sentence, signed
 from ablate.runs.summary import PLATEAU
+from ablate.stats.claims import parts_of
+from ablate.stats.contrasts import evaluate
 from ablate.stats.remarks import SCREENING
 from ablate.studies.judge import JudgedClaim
 
+UNLIKE = 1.25  # ratio of two runs' speeds above which the machine had something else to do
 Threat = tuple[str, str]  # a heading of a word or two, a sentence or two
 
 
@@ -21,7 +26,7 @@ def threats_of(collected: Collected) -> list[Threat]:
         return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
     return [
         *_scale(collected), *_data(collected), *_encodings(collected), *_masks(collected), *_learning_rate(collected),
-        *_common(collected), *_code(collected), *_machines(collected),
+        *_measures(collected), *_common(collected), *_code(collected), *_machines(collected), *_speed(collected),
     ]  # fmt: skip
 
 
@@ -140,6 +145,26 @@ def _masks_shared(arms: Mapping[str, Masks]) -> str | None:
     )
 
 
+def _measures(collected: Collected) -> Iterator[Threat]:
+    """Claims in nats per masked token that come out the other way in bits per character, where nothing is shown."""
+    other, said = "val/bits_per_char", []
+    values = {(r.arm, r.seed): r.metrics[other] for r in collected.material.runs if other in r.metrics}
+    for one in collected.material.judgement.claims:
+        seeds = [s for s in one.seeds if all((arm, s) in values for arm in one.claim.arms)]
+        if one.claim.metric != "val/mlm_loss" or not seeds or one.verdict.estimate is None:
+            continue
+        scores = {arm: -np.array([values[arm, seed] for seed in seeds]) for arm in one.claim.arms}
+        effects = [float(evaluate(part.contrast, scores).mean()) for part in parts_of(one.claim.test)]
+        if (min(effects) > 0) != (one.verdict.estimate > 0):
+            said.append(f"{one.claim.id} ({signed(min(effects), like=abs(min(effects)) / 10)} bits)")
+    if said:
+        yield (
+            "Measure",
+            f"In bits per character the effect has the other sign: {listed(said)}. There whole words are under [MASK]; "
+            "a fifth of the positions behind the held-out loss show a token, half of those the right one.",
+        )
+
+
 def _learning_rate(collected: Collected) -> Iterator[Threat]:
     claims = [one for one in collected.material.judgement.claims if one.claim.kind != "exact"]
     alone = [one for one in claims if one.stable is None]
@@ -214,6 +239,18 @@ def _code(collected: Collected) -> Iterator[Threat]:
         yield (
             "Uncommitted code",
             f"{counted(changed, 'run')} {were} made from code with changes that are in no commit.",
+        )
+
+
+def _speed(collected: Collected) -> Iterator[Threat]:
+    """Arms whose runs of one recipe went at speeds so unlike that their times say what else the machine did."""
+    speeds = finished(collected.material, "train/tokens_per_s")
+    unlike = [arm for arm, of_seed in speeds.items() if max(of_seed.values()) > UNLIKE * min(of_seed.values())]
+    if unlike:
+        yield (
+            "Times",
+            f"{listed(unlike)}: the fastest seed trained more than {UNLIKE:g} times as fast as the slowest, so that "
+            "training times (costs, curves against seconds) also show what else the machine did.",
         )
 
 

@@ -6,6 +6,9 @@ import re
 LOSS, SHARE, RATIO = "nats", "0 to 1", "ratio"
 _NAMES = {
     "val/mlm_loss": ("held-out loss", LOSS),
+    "val/mlm_loss/masked": ("held-out loss under [MASK]", LOSS),
+    "val/mlm_loss/random": ("held-out loss under a random token", LOSS),
+    "val/mlm_loss/kept": ("held-out loss at tokens left as they are", LOSS),
     "val/mlm_accuracy": ("held-out accuracy", SHARE),
     "val/nsp_accuracy": ("next-sentence accuracy", SHARE),
     "val/perplexity": ("held-out perplexity", ""),

@@ -112,12 +112,18 @@ def _p(finding: str, tested: Tested, setting: Setting) -> str:
 
 
 def _need(tested: Tested, needed_n: int | None) -> str:
-    effect = "registered" if tested.claim.effect is not None else "assumed" if _registered(tested) else "observed"
+    effect = f"{_kind_of_effect(tested)} effect"
+    if _registered(tested) and len(tested.parts) == 1:
+        effect += f" of {tested.parts[0].assumed:.4g}"
     if needed_n is None:
-        return f"at the {effect} effect no number of seeds is enough"
+        return f"at the {effect} no number of seeds is enough"
     if needed_n <= tested.num_seeds:
-        return f"at the {effect} effect {needed_n} seeds would do, so the true one is probably nearer to the bound"
-    return f"at the {effect} effect about {needed_n} seeds are needed"
+        return f"at the {effect} {needed_n} seeds would do, so the true one is probably nearer to the bound"
+    return f"at the {effect} about {needed_n} seeds are needed"
+
+
+def _kind_of_effect(tested: Tested) -> str:
+    return "registered" if tested.claim.effect is not None else "assumed" if _registered(tested) else "observed"
 
 
 def _registered(tested: Tested) -> bool:

@@ -12,6 +12,7 @@ _TASK = r"[a-z][a-z0-9_-]*"
 _SCORE = r"(accuracy|f1|mcc|pearson|spearman|macro_f1|exact_match)"
 LOWER = (
     r"(val|teacher)/mlm_loss",
+    r"val/mlm_loss/(masked|random|kept)",
     rf"val/{_FORMAT}/mlm_loss",
     r"val/perplexity",
     r"val/bits_per_char",

@@ -138,6 +138,18 @@ def test_per_document_sums_add_up_to_the_metrics(prepared):
     assert per_document(scores, evaluation.held_out, corpus.validation)["n_masked"].sum() == len(scores.nll)
 
 
+def test_the_loss_is_the_mean_over_what_is_shown_at_the_tokens(prepared):
+    cfg, corpus, evaluation = evaluation_of(prepared)
+    metrics, _ = evaluation.final(build_model(cfg, corpus, CPU))
+    shown = evaluation.held_out.masked.input_ids.reshape(-1)[evaluation.held_out.masked.positions]
+    masked, kept = shown == corpus.vocabulary.mask, shown == evaluation.held_out.masked.labels
+    shares = {"masked": masked.mean(), "kept": kept.mean(), "random": 1 - masked.mean() - kept.mean()}
+    assert shares == pytest.approx({"masked": 0.8, "kept": 0.1, "random": 0.1}, abs=0.05)
+    mean = sum(share * metrics[f"val/mlm_loss/{kind}"] for kind, share in shares.items())
+    assert mean == pytest.approx(metrics["val/mlm_loss"], abs=1e-9)
+    assert len({metrics[f"val/mlm_loss/{kind}"] for kind in shares}) == 3
+
+
 def test_documents_come_in_hash_order_until_the_characters_are_enough(prepared):
     _, corpus = prepared()
     store = corpus.validation

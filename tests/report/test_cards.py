@@ -160,3 +160,25 @@ def test_several_machines_are_a_threat(collected):
     origins = {place: Origin(machine=name) for place, name in zip(places, ("one", "another"), strict=True)}
     of_two = replace(collected, archive=replace(collected.archive, origins=origins))
     assert dict(threats_of(of_two))["Machines"].startswith("The runs come from 2 kinds of machine")
+
+
+def with_metrics(collected, metrics_of):
+    material = collected.material
+    runs = [replace(r, record=replace(r.record, metrics={**r.metrics, **metrics_of(r)})) for r in material.runs]
+    return replace(collected, material=replace(material, runs=tuple(runs)))
+
+
+def test_a_measure_that_says_otherwise_is_a_threat(collected):
+    agreeing, others = {"bert": 1.0, "half": 2.0, "quarter": 3.0}, {"bert": 1.0, "half": 0.5, "quarter": 3.0}
+    assert "Measure" not in dict(threats_of(with_metrics(collected, lambda r: {"val/bits_per_char": agreeing[r.arm]})))
+    said = dict(threats_of(with_metrics(collected, lambda r: {"val/bits_per_char": others[r.arm]})))["Measure"]
+    assert said.startswith(
+        "In bits per character the effect has the other sign: rise (−0.500 bits), none (+0.500 bits)."
+    )
+
+
+def test_speeds_unlike_between_seeds_are_a_threat(collected):
+    even = with_metrics(collected, lambda r: {"train/tokens_per_s": 100.0 + r.seed})
+    assert "Times" not in dict(threats_of(even))
+    uneven = with_metrics(collected, lambda r: {"train/tokens_per_s": 100.0 + 40.0 * (r.seed == 3 and r.arm == "half")})
+    assert dict(threats_of(uneven))["Times"].startswith("half: the fastest seed trained more than 1.25 times as fast")

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from ablate.report.gallery import _published, write_gallery
+from ablate.stats.remarks import SCREENING, SIZE_NEGLIGIBLE
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def text(report, tmp_path_factory):
 
 def test_every_claim_has_a_row_with_its_interval_verdict_and_where_it_was_tried(text):
     rows = re.findall(
-        r"^\| (.+) \| \[. (.+)\]\(nsp/report.md\) \| (.+) \|$", text.split("## Beside the papers")[1], re.M
+        r"^\| (.+) \| \[. (.+)\]\(nsp/report.md\)(?: \(.+\))? \| (.+) \|$", text.split("## Beside the papers")[1], re.M
     )
     assert len(rows) == 7
     assert all(re.search(r"\| [+−]0\.\d+ \| [+−]0\.\d+ to [+−]0\.\d+$", row) for row, _, _ in rows)
@@ -45,6 +46,22 @@ def test_a_study_under_way_is_said_to_be_and_is_no_evidence(report, tmp_path):
     assert says not in beside
     assert "… 1 not finished" in matrix
     assert "not finished</a>" in page
+
+
+def test_a_verdict_is_not_shown_without_its_caveats_and_arithmetic_is_not_counted(report, tmp_path):
+    shutil.copytree(report, tmp_path / "nsp")
+    path = tmp_path / "nsp" / "verdicts.json"
+    plain = json.loads(path.read_text())
+    first, second, third, *_ = plain["claims"]
+    first |= {"flags": [SCREENING, SIZE_NEGLIGIBLE], "registered": False, "verdict": "supported"}
+    second |= {"kind": "exact", "verdict": "supported", "flags": [], "registered": True}
+    plain["claims"] = [first, second, third | {"flags": [], "registered": True, "verdict": "supported"}]
+    path.write_text(json.dumps(plain))
+    page, index = (written.read_text() for written in write_gallery(tmp_path))
+    assert index.count("(nsp/report.md) (screening, exploratory, size negligible)") == 2
+    assert index.count("(nsp/report.md) (arithmetic)") == 2
+    assert "\n✓ 2 supported; what arithmetic" in index
+    assert "screening, exploratory, size negligible</span>" in page
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def plots(material: Material) -> list[Plot]:
     caption = (
         f"Different masks that a sequence has been seen with, by the recipe, {seeds_text(counts)} per arm. Each line "
         "ends at the epochs that its arm trained (mean over seeds); the masks are counted, not estimated, so there are "
-        "no bars. Arms whose lines have not parted have seen the same masks."
+        "no bars. Lines that run together are drawn one inside the other: their arms have seen the same masks."
     )
     return [
         Plot(
@@ -80,17 +80,16 @@ def _names(group: Masks) -> str:
 
 @styled
 def draw(groups: Sequence[Masks], baseline: str) -> Figure:
-    """Steps: a line per group, shifted a little where several run together."""
+    """Steps: a line per group, the later ones thinner, so that those that run together are all seen."""
     figure, (axes,) = panels(1, 1, width=WIDTH, height=3.2)
     styles = arm_styles([group.arms[0] for group in groups], baseline=baseline)
     top = max(group.seen(group.epochs) for group in groups)
     ends = []
     for i, group in enumerate(groups):
-        shift = (i - (len(groups) - 1) / 2) * 0.012 * top
         x = [0.0, *(e for e in range(1, math.ceil(group.epochs)) if e < group.epochs), group.epochs]
-        y = [group.seen(max(e, 1e-6)) + shift for e in x[1:]]
+        y = [group.seen(max(e, 1e-6)) for e in x[1:]]
         colour, dash = styles[group.arms[0]]
-        axes.plot(x, [y[0], *y], drawstyle="steps-pre", color=colour, ls=dash, lw=2)
+        axes.plot(x, [y[0], *y], drawstyle="steps-pre", color=colour, ls=dash, lw=2 + 1.8 * (len(groups) - 1 - i))
         axes.plot([x[-1]], [y[-1]], "o", color=colour, ms=5)
         ends.append((x[-1], y[-1], f"{_names(group)}: {group.seen(group.epochs)}", colour))
     axes.set_xlim(left=0)
