@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from ablate.config.compose import compose_one, plain
 from ablate.config.studies import named_study, recipes_compared
 from ablate.errors import UserError
 from ablate.runs.collect import Run, collect
+from ablate.runs.record import Record
 from ablate.studies.foreign import read_foreign, read_results
 from ablate.studies.judge import Judgement, write_verdicts
 from ablate.studies.judge import judge as judge_runs
@@ -15,7 +18,30 @@ from ablate.studies.registration import read_entries, registered_study
 from ablate.studies.study import Study
 from ablate.studies.verdict_table import render
 
-__all__ = ["Judgement", "Study", "judge", "load", "render", "report", "study", "write_verdicts"]
+__all__ = [
+    "Judgement", "Record", "Study", "compose", "judge", "load", "render", "report", "run", "study", "write_verdicts",
+]  # fmt: skip
+
+
+def compose(overrides: Sequence[str] = (), *, config_dir: Path | None = None) -> dict[str, Any]:
+    """The whole recipe that a command line stands for: `compose(["+exp=no_nsp", "scale=smoke"])`.
+
+    Raises:
+        UserError: a mistake in an override.
+    """
+    return plain(compose_one(list(overrides), config_dirs=(config_dir,) if config_dir else ()))
+
+
+def run(overrides: Sequence[str] = (), *, config_dir: Path | None = None) -> Record:
+    """Run one arm with one seed, or find it finished, as `python -m ablate` does; its teacher first.
+
+    Raises:
+        UserError: what was asked for cannot be run.
+    """
+    from ablate.sweep import plan_jobs, run_planned
+
+    (job,) = plan_jobs(list(overrides), multirun=False, config_dirs=(config_dir,) if config_dir else ())
+    return run_planned(job, with_teacher=True)
 
 
 def study(name: str, overrides: Sequence[str] = (), *, config_dir: Path | None = None) -> Study:

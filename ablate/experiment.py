@@ -32,12 +32,11 @@ from ablate.runs.log import RunLog
 from ablate.runs.record import Record, write_result
 from ablate.runs.summary import plateau_warning, summary
 from ablate.training.callbacks.meter import Meter
-from ablate.training.divergence import Diverged
 from ablate.training.fit import Execution, choose_device, peak_memory_mb
 from ablate.training.memory import keep_freed_memory
 from ablate.training.module import Pretraining
 from ablate.training.precision import resolve_numerics
-from ablate.training.pretrain import Pretrained, pretrain
+from ablate.training.pretrain import DivergedAfter, Pretrained, pretrain
 from ablate.training.quiet import quieten
 
 
@@ -127,8 +126,9 @@ def train(
                 log_every=cfg.trainer.log_every, checkpoint_minutes=cfg.trainer.checkpoint_minutes, log=log,
                 loggers=loggers, name=f"{place.arm} {place.seed}", progress=cfg.trainer.progress,
             )  # fmt: skip
-        except Diverged as diverged:
-            return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics={})
+        except DivergedAfter as diverged:
+            spent = cost(model, diverged.used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
+            return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics=spent)
         subject = build_subject(model, cfg, corpus, execution.numerics.precision)
         trained = {"run_id": run_id, "updates": used.updates, "seconds": used.seconds}
         unfinished = place.directory / "checkpoints"

@@ -1,5 +1,6 @@
 """The jobs of a command line: checked before any starts, each turned into an outcome that never raises."""
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from ablate.command import FAULT, MISTAKE, OK, check_writable
 from ablate.config.build import check_targets, make
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
+from ablate.config.downstream import check_questions
 from ablate.config.finished import is_finished
 from ablate.config.naming import place_of, source_keys
 from ablate.config.packing import Planned, key_of
@@ -21,8 +23,9 @@ from ablate.config.reference import with_flops
 from ablate.config.registering import register_study
 from ablate.config.teaching import check_teaching, teacher_job
 from ablate.errors import UserError, one_line
-from ablate.runs.directory import Place
-from ablate.runs.record import Record, UnreadableRecord, read_result, write_failure
+from ablate.runs.directory import Occupied, Place
+from ablate.runs.record import RESULT, Record, UnreadableRecord, read_result, write_failure
+from ablate.training.fit import choose_device
 
 ROOTS = ("multirun", "outputs")
 
@@ -70,6 +73,7 @@ def plan_jobs(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, 
             check(without_hydra(one.cfg), reference)
             check_targets(one.cfg)
             check_teaching(one.cfg)
+            check_questions(one.cfg)
             checked.add(recipe)
     places = [place_of(one.cfg, one.cfg.hydra, one.overrides, multirun=multirun) for one in jobs]
     planned = [
@@ -91,6 +95,10 @@ def _check_launched(jobs: list[Planned], *, multirun: bool) -> None:
         value, null = launcher[key], key == "jobs"
         if not (isinstance(value, int) and value >= 1) and not (null and value is None):
             raise UserError(f"hydra.launcher.{key}={value}: must be a whole number from 1{', or null' * null}")
+    if str(launcher.get("_target_")).endswith("SubprocessLauncher"):  # another one may run elsewhere
+        choose_device(cfg.trainer.accelerator)
+    for job in {repr(job.cfg.tokenizer): job for job in jobs}.values():
+        make(job.cfg, "tokenizer")()
     sources = {repr(source_keys(job.cfg)): job for job in jobs}
     for job in sources.values():
         make(job.cfg, "data")().key()
@@ -168,8 +176,7 @@ def outcome_of(job: Planned, *, with_teacher: bool) -> int:
         record = run_planned(job, with_teacher=with_teacher)
         code = OK if record.status == "ok" else FAULT
     except UserError as error:
-        print(f"ablate: {error}", file=sys.stderr)
-        code = MISTAKE
+        code = _mistake(job.place, error, keep=not with_teacher)
     except Exception as error:  # whatever it is, the sweep goes on and the record says what it was
         code = _fault(job.place, error)
     return ended(job.place, code)
@@ -238,6 +245,16 @@ def outcome_at(place: Place) -> int:
 
 
 _DISK_FULL = ("No space left", "PytorchStreamWriter failed", "Disk quota exceeded")  # torch's writer has no errno
+
+
+def _mistake(place: Place, error: UserError, *, keep: bool) -> int:
+    """Say it, and of a sweep keep it for `ablate.status`, where the directory is the run's own and not finished."""
+    print(f"ablate: {error}", file=sys.stderr)
+    if keep and not isinstance(error, Occupied) and not (place.directory / RESULT).exists():
+        with contextlib.suppress(OSError):
+            place.directory.mkdir(parents=True, exist_ok=True)
+            write_failure(place.directory, run_id="", error=str(error), traceback="")
+    return MISTAKE
 
 
 def _fault(place: Place, error: Exception) -> int:

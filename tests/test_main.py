@@ -91,6 +91,13 @@ MISTAKES = [
     (["-m", "+study=quick,aa"], "+study=quick,aa: one study at a time"),
     (["-m", "hydra.launcher.jobs=0"], "hydra.launcher.jobs=0: must be a whole number from 1, or null"),
     (["-m", "hydra.launcher.threads=two"], "hydra.launcher.threads=two: must be a whole number from 1"),
+    (["-m", "trainer.accelerator=gpu"], "trainer.accelerator=gpu: torch finds none here"),
+    (["teacher.path=5", "loss=soft"], "teacher.path=5: must be text: teacher.path='\"5\"'"),
+    (["eval=embedded", "eval.only=topic"], "eval.only=topic: must be a list of tasks"),
+    (["eval=embedded", "eval.finetuning.epochs=x"], "finetuning.epochs=x: must be a whole number"),
+    (["eval=embedded", "eval.finetuning.batch=2.5"], "finetuning.batch=2.5: must be a whole number"),
+    (["eval=embedded", "eval.tasks.topic=5"], "eval.tasks.topic=5: must be a task"),
+    (["eval=embedded", "eval.finetuning=5"], "eval.finetuning=5: must be a group of keys"),
     (["-m", "data.path={nowhere}/x"], "data.path={nowhere}/x: no such file or folder"),
 ]
 

@@ -77,3 +77,11 @@ def test_a_teacher_is_trained_once_and_one_that_fails_fails_its_students_only(sw
 def test_of_jobs_that_share_a_directory_the_worst_counts(tmp_path):
     place = Place(root=tmp_path, study="adhoc", arm="bert", seed=0)
     assert (ended(place, 1), ended(place, 0), outcome_at(place)) == (1, 0, 1)
+
+
+def test_a_run_of_a_sweep_that_cannot_start_says_why_afterwards(command, tiny, tmp_path):
+    wrong = [one for one in tiny if not one.startswith("tokenizer.vocab_size")]
+    done = command("-m", "+exp=bert", *wrong, "tokenizer.vocab_size=5000", "hydra/launcher=basic")
+    assert done.returncode == 2, done.stderr
+    (failure,) = tmp_path.glob("multirun/*/*/seed-0/failure.json")
+    assert json.loads(failure.read_text())["error"].startswith("tokenizer.vocab_size=5000: larger than the corpus")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.config.science import flatten
 from ablate.errors import UserError
@@ -24,7 +24,13 @@ WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least 
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
 OR_NULL = ("masking.copies",)  # of these
-TEXT = ("data.path", "data.validation_path", "data.separator", "tokenizer.path")  # 2024 is read as a number
+TEXT = (
+    "data.path",
+    "data.validation_path",
+    "data.separator",
+    "tokenizer.path",
+    "teacher.path",
+)  # 2024 is read as a number
 SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
 TERMS = ("hard", "soft", "logits", "cosine", "hidden", "attention")  # whose weights are numbers from 0
 POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
@@ -46,6 +52,8 @@ def check(cfg: DictConfig, reference: DictConfig) -> None:
     _check_model(cfg)
     _check_optimisation(cfg)
     _require(isinstance(cfg.cache, str), "cache", cfg.cache, "a folder")
+    packages = cfg.data.get("packages")
+    _require(packages is None or isinstance(packages, ListConfig), "data.packages", packages, "a list, or null")
     check_trainer(cfg.trainer)
 
 

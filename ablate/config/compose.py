@@ -20,11 +20,12 @@ from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ablate.config import resolvers
 from ablate.config.paths import conf_dir
 from ablate.config.science import LADDER
-from ablate.errors import UserError
+from ablate.errors import UserError, one_line
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
     return copy
 
 
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The config alone, as nested dictionaries of plain values."""
+    values = OmegaConf.to_container(without_hydra(cfg), resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
 @contextmanager
 def _in_words(overrides: list[str]) -> Iterator[None]:
     """Mistakes as one line; inside `_searching`, because the nearest names need Hydra."""
@@ -82,8 +90,18 @@ def _in_words(overrides: list[str]) -> Iterator[None]:
         raise UserError(_in_one_line(error)) from error
     except UserError:
         raise
+    except YAMLError as error:
+        raise UserError(yaml_mistake(error)) from error
     except ValueError as error:  # Hydra's, for a group=3
         raise UserError(f"{' '.join(overrides)}: {error}") from error
+
+
+def yaml_mistake(error: YAMLError, *, path: Path | None = None) -> str:
+    """Where a file is no YAML and why, as one line: `my/exp/a.yaml, line 3: mapping values are not allowed here`."""
+    mark = getattr(error, "problem_mark", None)
+    where = str(path or (mark.name if mark else "a config file"))
+    line = f", line {mark.line + 1}" if mark else ""
+    return f"{where}{line}: is not YAML: {getattr(error, 'problem', None) or one_line(error)}"
 
 
 def _check_adds(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from tokenizers import Tokenizer
 
 from ablate.config.build import build_evaluation, build_metrics, make
@@ -38,6 +38,17 @@ def build_asked(cfg: DictConfig, corpus: Corpus, precision: Precision) -> Asked:
         questions=build_questions(cfg, corpus), efficiency=bool(cfg.eval.get("efficiency", False)),
         own=build_metrics(cfg),
     )  # fmt: skip
+
+
+def check_questions(cfg: DictConfig) -> None:
+    """Make the tasks and read the settings of fine-tuning, so that a mistake is said before anything is trained.
+
+    Raises:
+        UserError: as `build_tasks`, `finetuning_seeds` and `build_distillation`.
+    """
+    build_tasks(cfg.eval.get("tasks"), cfg.eval.get("finetuning"), only=cfg.eval.get("only"), key="eval")
+    finetuning_seeds(cfg.eval)
+    build_distillation(cfg.eval.get("finetuning"))
 
 
 def mlm_id(cfg: DictConfig, *, fingerprint: str) -> str:
@@ -79,7 +90,7 @@ def finetuning_seeds(node: DictConfig) -> int:
         UserError: not a whole number from 0.
     """
     seeds = (node.get("finetuning") or {}).get("seeds", 0)
-    if not isinstance(seeds, int) or seeds < 0:
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 0:
         raise UserError(f"finetuning.seeds={seeds}: must be a whole number from 0")
     return seeds
 
@@ -109,7 +120,17 @@ def build_tasks(
     Raises:
         UserError: an unknown name in `only`, a wrong key, or a setting that does not fit.
     """
+    for name, value in ((f"{key}.tasks", nodes), (f"{key}.finetuning", finetuning)):
+        if value is not None and not isinstance(value, DictConfig):
+            raise UserError(f"{name}={value}: must be a group of keys")
+    if only is not None and not isinstance(only, ListConfig):
+        raise UserError(f"{key}.only={only}: must be a list of tasks, such as [topic], or null for all")
     named = {str(name): node for name, node in (nodes or {}).items()}
+    for name, node in named.items():
+        if not isinstance(node, DictConfig):
+            raise UserError(
+                f"{key}.tasks.{name}={node}: must be a task; /task@tasks.{name}=... names a file of conf/task"
+            )
     for name in only or ():
         if name not in named:
             raise UserError(f"{key}.only={name}: no such task here; tasks are {', '.join(named)}")

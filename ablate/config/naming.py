@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.science import LADDER, SCIENCE
 from ablate.data.sources.files import name_of
+from ablate.errors import UserError
 from ablate.runs.directory import Place
 
 DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
@@ -36,8 +37,15 @@ def study_name(cfg: DictConfig) -> str:
 
 
 def data_name(cfg: DictConfig) -> str:
-    """data.name, or what data.path is called."""
-    return str(cfg.data.get("name") or name_of(str(cfg.data.path)))
+    """data.name, or what data.path is called.
+
+    Raises:
+        UserError: there is neither.
+    """
+    name, path = cfg.data.get("name"), cfg.data.get("path")
+    if not name and not path:
+        raise UserError(f"data.name={name}: this text needs a name, for it has no data.path to be called by")
+    return str(name or name_of(str(path)))
 
 
 def source_keys(cfg: DictConfig) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from ablate.config.compose import compose_jobs, compose_one
+from ablate.config.compose import compose_jobs, compose_one, yaml_mistake
 from ablate.config.including import with_included
 from ablate.config.naming import exp_value
 from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
 from ablate.config.science import recipe
-from ablate.errors import UserError
+from ablate.errors import UserError, one_line
 from ablate.runs.collect import Run
 from ablate.studies.exact import Recipes
 from ablate.studies.study import Study, read_study
@@ -51,7 +53,12 @@ def _study_file(path: Path, overrides: Sequence[str], config_dirs: tuple[Path, .
         raise UserError(f"{path}: no such study file")
     if path.parent.name == "study":
         return named_study(path.stem, overrides, config_dirs=(path.parent.parent,))
-    plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    try:
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except YAMLError as error:
+        raise UserError(yaml_mistake(error, path=path)) from error
+    except (OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {one_line(error)}") from error
     node = plain.get("study") if isinstance(plain, dict) else None
     if not isinstance(node, dict):
         raise UserError(f"{path}: has no `study:`")

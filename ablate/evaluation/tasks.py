@@ -47,12 +47,18 @@ class Recipe:
         given = {key: value for key, value in changes.items() if value is not None}
         if "learning_rates" in given:
             given["learning_rates"] = _numbers(given["learning_rates"])
+        for key, value in given.items():
+            _require(_is_of_kind(key, value), key, _WANTED.get(_kind(key), "a whole number"), value)
         made = replace(self, **given)
-        _require(bool(made.learning_rates) and min(made.learning_rates) > 0, "learning_rates", "numbers above 0", made)
-        _require(made.epochs >= 1, "epochs", "at least 1", made)
-        _require(made.batch >= 1, "batch", "at least 1", made)
-        _require(0 <= made.warmup < 1, "warmup", "a share below 1", made)
-        _require(made.max_train is None or made.max_train >= 8, "max_train", "null or at least 8", made)
+        rates, most = made.learning_rates, made.max_train
+        _require(bool(rates) and min(rates) > 0, "learning_rates", "numbers above 0", rates)
+        _require(made.epochs >= 1, "epochs", "at least 1", made.epochs)
+        _require(made.batch >= 1, "batch", "at least 1", made.batch)
+        _require(0 <= made.warmup < 1, "warmup", "a share below 1", made.warmup)
+        _require(0 <= made.dropout < 1, "dropout", "a share below 1", made.dropout)
+        _require(made.weight_decay >= 0, "weight_decay", "a number from 0", made.weight_decay)
+        _require(made.clip > 0, "clip", "a number above 0", made.clip)
+        _require(most is None or most >= 8, "max_train", "null or at least 8", most)
         return made
 
 
@@ -64,9 +70,25 @@ def _numbers(rates: Any) -> tuple[float, ...]:
         raise UserError(f"finetuning.learning_rates={rates}: must be {wanted}") from None
 
 
-def _require(holds: bool, key: str, wanted: str, recipe: Recipe) -> None:
+_WANTED = {int: "a whole number", float: "a number", bool: "true or false", tuple: "numbers"}
+
+
+def _kind(key: str) -> type:
+    return type(getattr(Recipe, key, None))
+
+
+def _is_of_kind(key: str, value: Any) -> bool:
+    """Whether a value is of the kind of the key's default: whole, a number, true or false."""
+    kind = _kind(key)
+    if kind in (bool, tuple):
+        return isinstance(value, kind)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole or (kind is float and isinstance(value, float))
+
+
+def _require(holds: bool, key: str, wanted: str, value: Any) -> None:
     if not holds:
-        raise UserError(f"finetuning.{key}={getattr(recipe, key)}: must be {wanted}")
+        raise UserError(f"finetuning.{key}={value}: must be {wanted}")
 
 
 @dataclass(frozen=True)

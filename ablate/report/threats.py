@@ -72,6 +72,29 @@ def _plateau(collected: Collected) -> Iterator[Threat]:
             f"{listed(near)}: on average less than {PLATEAU:g} nats below the loss of a model that knows word "
             "frequencies only. There every recipe looks the same.",
         )
+    stuck = [
+        f"{run.arm} seed {run.seed}"
+        for run in collected.material.runs
+        if run.arm not in near and "val/unigram_loss" in run.metrics and "val/mlm_loss" in run.metrics
+        and run.metrics["val/unigram_loss"] - run.metrics["val/mlm_loss"] < PLATEAU
+    ]  # fmt: skip
+    if stuck:
+        yield (
+            "Collapsed runs",
+            f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike the other seeds of the arm. "
+            "Their pairs are judged like any other.",
+        )
+    learnt_nothing = {
+        f"{run.arm} seed {run.seed}": int(sum(v for k, v in run.metrics.items() if k.endswith("/degenerate")))
+        for run in collected.material.runs
+    }
+    failed = [f"{name} ({count})" for name, count in learnt_nothing.items() if count]
+    if failed:
+        yield (
+            "Failed fine-tuning",
+            f"{listed(failed)}: so many fine-tunings learnt nothing (a constant answer, or no gain on the training "
+            "loss). Their scores are judged like any other.",
+        )
 
 
 def _data(collected: Collected) -> Iterator[Threat]:

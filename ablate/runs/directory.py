@@ -34,12 +34,17 @@ class Place:
         return self.root / self.study / self.arm / f"seed-{self.seed}"
 
 
+class Occupied(UserError):
+    """The directory is another run's, or another process's: nothing may be written there."""
+
+
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold the directory for the whole run.
 
     Raises:
-        UserError: another process holds it, or it cannot be made.
+        Occupied: another process holds it.
+        OSError: it cannot be made.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +52,7 @@ def held(directory: Path) -> Iterator[None]:
         with lock.acquire(timeout=0):
             yield
     except Timeout as error:
-        raise UserError(
+        raise Occupied(
             f"{directory}: another process is running this run; wait for it, or choose another seed"
         ) from error
 
@@ -56,7 +61,7 @@ def check_same_run(directory: Path, run_id: str, identity: dict[str, Any]) -> No
     """Refuse a directory that holds another recipe's run.
 
     Raises:
-        UserError: names the keys that differ, with both values.
+        Occupied: names the keys that differ, with both values.
     """
     path = directory / PROVENANCE
     try:
@@ -64,13 +69,13 @@ def check_same_run(directory: Path, run_id: str, identity: dict[str, Any]) -> No
     except FileNotFoundError:
         return
     except ValueError as error:
-        raise UserError(f"{path} is corrupt ({error}); delete {directory} to start this run over") from error
+        raise Occupied(f"{path} is corrupt ({error}); delete {directory} to start this run over") from error
     if known.get("run_id") == run_id:
         return
     changed = difference(known.get("identity", {}), identity)
     listed = ", ".join(f"{key}: {old} -> {new}" for key, (old, new) in list(changed.items())[:6])
     more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
-    raise UserError(
+    raise Occupied(
         f"{directory} holds another run ({known.get('run_id')}, not {run_id}); differing keys: {listed}{more}; "
         "choose another hydra.run.dir or hydra.sweep.dir, or delete it"
     )

@@ -49,8 +49,12 @@ def session(device: torch.device) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """`git_sha` and `git_dirty` of the checkout the code runs from; null outside one."""
-    sha = _git(folder, "rev-parse", "HEAD")
+    """`git_sha` and `git_dirty` of the checkout the code runs from; null outside one.
+
+    A package installed inside somebody's checkout is not of it: git has to know one of the folder's own files.
+    """
+    known = _git(folder, "ls-files", "--error-unmatch", "__init__.py") is not None
+    sha = _git(folder, "rev-parse", "HEAD") if known else None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"git_sha": sha, "git_dirty": None if sha is None else bool(status)}
 

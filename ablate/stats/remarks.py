@@ -113,8 +113,8 @@ def _p(finding: str, tested: Tested, setting: Setting) -> str:
 
 def _need(tested: Tested, needed_n: int | None) -> str:
     effect = f"{_kind_of_effect(tested)} effect"
-    if _registered(tested) and len(tested.parts) == 1:
-        effect += f" of {tested.parts[0].assumed:.4g}"
+    if _registered(tested):
+        effect += f" of {tested.claim.effect or 0.0:.4g}"
     if needed_n is None:
         return f"at the {effect} no number of seeds is enough"
     if needed_n <= tested.num_seeds:

@@ -8,7 +8,7 @@ from typing import Any
 from ablate.config.science import digest
 from ablate.errors import UserError
 from ablate.stats.claims import KINDS, Claim, check_claim, parts_of
-from ablate.studies.exact import CHECKS
+from ablate.studies.exact import ARMS_COMPARED, CHECKS
 from ablate.studies.factors import check_factors
 from ablate.studies.metrics import is_better_higher
 from ablate.studies.papers import published
@@ -100,14 +100,21 @@ def _claim(plain: Mapping[str, Any], name: str) -> StudyClaim:
     for key in ("says", "contrast", *(() if kind == "exact" else ("metric", "factors"))):
         if not plain.get(key):
             raise UserError(f"{key}: missing")
+    references = listed(plain.get("published") or (), "published")
+    for reference in references:
+        if not isinstance(reference, Mapping):
+            raise UserError(f"published={reference}: must be {{table: ..., row: ...}}")
     metric, stated = str(plain.get("metric", "")), plain.get("higher_is_better")
     contrast = plain["contrast"]
+    arms = list(contrast.values()) if isinstance(contrast, Mapping) and kind != "exact" else contrast
+    if isinstance(arms, list) and not all(isinstance(arm, str) for arm in arms):
+        raise UserError(f"contrast={contrast}: arms are names")
     return StudyClaim(
         id=name, says=str(plain["says"]), source=str(plain.get("source", "")), kind=kind, metric=metric,
         contrast=tuple(contrast) if isinstance(contrast, list) else contrast,
         margin=optional(plain, "margin"), threshold=optional(plain, "threshold"), effect=optional(plain, "effect"),
         factors=tuple(str(f) for f in listed(plain.get("factors") or (), "factors")),
-        published=tuple(listed(plain.get("published") or (), "published")),
+        published=tuple(references),
         higher_is_better=True if kind == "exact" else is_better_higher(metric, stated=stated),
     )  # fmt: skip
 
@@ -124,3 +131,6 @@ def _check_exact(claim: StudyClaim) -> None:
         raise UserError(f"contrast={claim.contrast}: exact takes {{check: name, arms: [...]}}")
     if claim.contrast["check"] not in CHECKS:
         raise UserError(f"check={claim.contrast['check']}: unknown; checks: {', '.join(CHECKS)}")
+    check, arms = claim.contrast["check"], listed(claim.contrast.get("arms", ()), "contrast.arms")
+    if len(arms) != ARMS_COMPARED.get(check, 0):
+        raise UserError(f"contrast.arms={list(arms)}: {check} compares {ARMS_COMPARED.get(check, 0)} arms")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ablate.config.naming import JOIN
 from ablate.errors import UserError
+from ablate.studies.reading import listed
 
 KINDS = ("leave_one_out", "add_one_in", "factorial")
 KEYS = ("kind", "switches", "base", "claims")
@@ -38,7 +39,7 @@ def read_design(plain: Any) -> Design | None:
     unknown = [key for key in plain if key not in KEYS]
     if unknown:
         raise UserError(f"design.{unknown[0]}: no such key; keys: {', '.join(KEYS)}")
-    switches = tuple(str(s) for s in plain.get("switches") or ())
+    switches = tuple(str(s) for s in listed(plain.get("switches") or (), "design.switches"))
     if len(switches) < 2 or len(set(switches)) < len(switches):
         raise UserError(f"design.switches={list(switches)}: at least two different exps")
     if plain["kind"] == "factorial" and len(switches) > 6:

@@ -175,9 +175,12 @@ def _check_means(runs: list[Run], examples: Examples, path: Path) -> None:
             )
 
 
+_LARGEST = 2**53  # above it, and at infinity, a number read from text need not be the one that was written
+
+
 def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     seeds = _numbers(frame, "seed", path)
-    if (seeds != seeds.round()).any() or seeds.isna().any():
+    if (seeds != seeds.round()).any() or seeds.isna().any() or (seeds.abs() > _LARGEST).any():
         raise UserError(f"{path}: column seed: whole numbers are needed")
     return frame.assign(
         arm=frame["arm"].astype(str).str.strip(), seed=seeds.astype(int), value=_numbers(frame, "value", path),

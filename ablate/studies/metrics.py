@@ -57,9 +57,12 @@ def is_better_higher(metric: str, *, stated: bool | None = None) -> bool:
 
 
 def example_task(metric: str) -> tuple[str, str] | None:
-    """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses."""
-    found = re.fullmatch(rf"({_TASK})/(accuracy|f1|mcc)", metric)
-    return (found[1], found[2]) if found and found[1] not in ("embedded", "glue", "val", "train", "probe") else None
+    """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses.
+
+    The task of a probe is `probe/<task>`, as under predictions/.
+    """
+    found = re.fullmatch(rf"((?:probe/)?({_TASK}))/(accuracy|f1|mcc)", metric)
+    return (found[1], found[3]) if found and found[2] not in ("embedded", "glue", "val", "train", "probe") else None
 
 
 def parts_behind(metric: str, parts: Iterable[str]) -> list[str]:

@@ -98,7 +98,8 @@ def _read(plain: Mapping[str, Any], name: str) -> Study:
     alpha = number(plain.get("alpha", 0.05), "alpha")
     if not 0.0 < alpha < 0.5:
         raise UserError(f"alpha={alpha}: must lie between 0 and 0.5")
-    stated = [*(plain.get("claims") or ()), *(claims_of(design) if design else ())]
+    stated = [*listed(plain.get("claims") or (), "claims"), *(claims_of(design) if design else ())]
+    seeds = read_seeds(plain.get("seeds"))
     claims = tuple(read_claim(claim, arms) for claim in stated)
     distinct([claim.id for claim in claims], "claim ids")
     control = plain.get("control")
@@ -107,9 +108,9 @@ def _read(plain: Mapping[str, Any], name: str) -> Study:
     _check_control(claims, control)
     return Study(
         name=name, question=str(plain.get("question", "")), baseline=str(plain["baseline"]), arms=arms,
-        seeds=read_seeds(plain.get("seeds")), alpha=alpha, claims=claims,
+        seeds=seeds, alpha=alpha, claims=claims,
         control=None if control is None else str(control),
-        looks=_looks(plain.get("looks") or (), alpha),
+        looks=_looks(plain.get("looks") or (), alpha, num_seeds=len(seeds)),
         robustness=_ladder(plain.get("robustness") or ()), plain=dict(plain),
     )  # fmt: skip
 
@@ -211,12 +212,19 @@ def _check_control(claims: Sequence[StudyClaim], control: Any) -> None:
             )
 
 
-def _looks(plain: Sequence[Any], alpha: float) -> tuple[Mapping[str, float], ...]:
+def _looks(plain: Any, alpha: float, *, num_seeds: int) -> tuple[Mapping[str, float], ...]:
     looks = []
-    for look in plain:
+    for look in listed(plain, "looks"):
         if not isinstance(look, Mapping) or set(look) != {"seeds", "alpha"}:
             raise UserError(f"looks: {look} must be {{seeds: n, alpha: share}}")
-        looks.append({"seeds": number(look["seeds"], "looks"), "alpha": number(look["alpha"], "looks")})
+        count, share = number(look["seeds"], "looks.seeds"), number(look["alpha"], "looks.alpha")
+        if not (count.is_integer() and 2 <= count <= num_seeds):
+            raise UserError(f"looks.seeds={count:g}: must be a whole number from 2 to the study's {num_seeds} seeds")
+        if share <= 0:
+            raise UserError(f"looks.alpha={share:g}: must be above 0")
+        looks.append({"seeds": count, "alpha": share})
+    distinct([f"seeds={look['seeds']:g}" for look in looks], "looks")
+    looks.sort(key=lambda look: look["seeds"])
     spent = sum(look["alpha"] for look in looks)
     if spent > alpha + 1e-12:
         raise UserError(f"looks: their shares of alpha sum to {spent:g}, more than alpha={alpha:g}")

@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from ablate.data.module import PretrainingData
+from ablate.errors import UserError
 from ablate.training.budget import Budget
 from ablate.training.callbacks.checkpoint import LAST, PREVIOUS
 from ablate.training.module import Pretraining
@@ -96,7 +97,14 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 def choose_device(asked: str) -> torch.device:
-    """`auto`, `cpu`, `gpu` (or `cuda`), `mps` as a device."""
+    """`auto`, `cpu`, `gpu` (or `cuda`), `mps` as a device.
+
+    Raises:
+        UserError: this machine has none such.
+    """
+    missing = {"gpu": torch.cuda, "cuda": torch.cuda, "mps": torch.backends.mps}.get(asked)
+    if missing is not None and not missing.is_available():
+        raise UserError(f"trainer.accelerator={asked}: torch finds none here; auto takes what there is")
     if asked in ("gpu", "cuda") or (asked == "auto" and torch.cuda.is_available()):
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu" if asked == "auto" else asked)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
 from ablate.data.module import PretrainingData
+from ablate.data.order import UpdatePlan
 from ablate.models.encoder import Encoder
 from ablate.runs.curves import CurveFile
 from ablate.runs.log import RunLog
@@ -19,6 +20,7 @@ from ablate.training.callbacks.meter import Meter
 from ablate.training.callbacks.onward import CountFromUpdate
 from ablate.training.callbacks.progress import ShowProgress
 from ablate.training.callbacks.reseed import ReseedDropout
+from ablate.training.divergence import Diverged
 from ablate.training.fit import Execution, build_trainer, fit
 from ablate.training.module import Pretraining
 
@@ -38,6 +40,14 @@ class Pretrained:
     def seconds_per_call(self) -> float:
         """Mean time of a microbatch, its share of the optimizer's step included."""
         return self.seconds / max(self.microbatches, 1)
+
+
+class DivergedAfter(Diverged):
+    """A run that diverged, and what it had used by then."""
+
+    def __init__(self, reason: str, used: Pretrained) -> None:
+        super().__init__(reason)
+        self.used = used
 
 
 def pretrain(
@@ -62,7 +72,7 @@ def pretrain(
     """Train to the end of the budget, resuming where a killed run left off.
 
     Raises:
-        Diverged: the training loss is not finite or has exploded.
+        DivergedAfter: the training loss is not finite or has exploded.
     """
     plan = data.batches.plan
     curve = Curve(
@@ -89,9 +99,16 @@ def pretrain(
     checkpoints = directory / "checkpoints"
     callbacks.append(KeepResumable(checkpoints, minutes=checkpoint_minutes, meter=meter))
     trainer = build_trainer(execution, budget, callbacks=callbacks, loggers=loggers)
-    fit(trainer, module, data, checkpoints=checkpoints, notice=log)
-    curve.flush(trainer)
-    used = Pretrained(
+    try:
+        fit(trainer, module, data, checkpoints=checkpoints, notice=log)
+        curve.flush(trainer)
+    except Diverged as diverged:
+        raise DivergedAfter(str(diverged), _used(trainer, plan, meter)) from None
+    return _used(trainer, plan, meter), curve
+
+
+def _used(trainer: pl.Trainer, plan: UpdatePlan, meter: Meter) -> Pretrained:
+    return Pretrained(
         updates=trainer.global_step,
         tokens=plan.tokens_until(trainer.global_step),
         seconds=meter.seconds,
@@ -99,7 +116,6 @@ def pretrain(
         padded_positions=meter.positions,
         microbatches=trainer.global_step * trainer.accumulate_grad_batches,
     )
-    return used, curve
 
 
 def _reporter(log: RunLog, batch_tokens: int) -> Callable[[int, dict[str, float]], None]:

@@ -31,6 +31,30 @@ def test_help_is_quick_and_imports_no_torch(module, command):
     assert time.perf_counter() - before < 15  # 0.1 s on a quiet machine
 
 
+STUDY = (
+    "# @package _global_\nstudy: {{name: {name}, baseline: bert, arms: [bert, {arm}], seeds: 2, claims: [{claim}]}}\n"
+)
+CLAIM = "{{id: c, says: s, kind: superiority, contrast: {arm} - bert, metric: val/mlm_loss, factors: [nsp]}}"
+OWN = {
+    "study/broken.yaml": "study: {name: broken\n  - oops: [",
+    "study/confounded.yaml": STUDY.format(name="confounded", arm="roberta", claim=CLAIM.format(arm="roberta")),
+    "study/asked.yaml": STUDY.format(name="asked", arm="easy", claim=CLAIM.format(arm="easy")),
+    "exp/easy.yaml": "# @package _global_\nnsp: false\neval: {chars: 1000}\n",
+    "r.csv": "arm,seed,metric,value\nbert,0,val/mlm_loss,1\n",
+    "broken.yaml": "study: {name: broken\n  - oops: [",
+    "unknown.yaml": "study: {name: '${nope}'}",
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    for name, text in OWN.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("module", "arguments", "words"),
     [
@@ -40,11 +64,20 @@ def test_help_is_quick_and_imports_no_torch(module, command):
         ("ablate.verify", ["."], "holds no finished runs"),
         ("ablate.plan", ["+study=nps"], "study=nps: no such option; nearest: nsp"),
         ("ablate.plan", ["+exp=bert"], "name a study"),
+        ("ablate.plan", ["--config-dir", "{own}", "+study=broken"], "broken.yaml, line 2: is not YAML: "),
+        ("ablate.plan", ["--config-dir", "{own}", "+study=confounded"], "claim c: confounded: the arms may differ in"),
+        ("ablate.plan", ["--config-dir", "{own}", "+study=asked"], "arm easy: eval.chars=1000, where bert has 200000"),
+        (
+            "ablate.report",
+            ["{own}/study/broken.csv", "--study", "{own}/broken.yaml"],
+            "broken.yaml, line 2: is not YAML",
+        ),
+        ("ablate.report", ["{own}/study/broken.csv", "--study", "{own}/unknown.yaml"], "nope"),
         ("ablate.plan", ["+study=aa", "--noise", "x"], "--noise x: must be METRIC=SD"),
     ],
 )
-def test_mistakes_are_one_line(module, arguments, words, answer):
-    done = answer(*arguments, module=module)
+def test_mistakes_are_one_line(module, arguments, words, own, answer):
+    done = answer(*(one.format(own=own) for one in arguments), module=module)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -55,6 +88,13 @@ def test_a_plan_without_a_rehearsal_counts_runs_and_power(answer):
     assert done.returncode == 0, done.stderr
     assert "aa: 20 runs, 0 done, 20 to do" in done.stdout
     assert "power below one half" in done.stdout
+
+
+def test_a_plan_counts_the_teachers_that_a_sweep_trains_first(answer):
+    done = answer("+study=distilroberta", "scale=smoke", "--no-rehearsal", module="ablate.plan")
+    assert done.returncode == 0, done.stderr
+    assert "distilroberta: 25 runs, 0 done, 25 to do" in done.stdout
+    assert "and first the teachers: 10 runs of " in done.stdout
 
 
 def test_a_plan_of_studies_together_counts_shared_runs_and_plans_each_family(answer):

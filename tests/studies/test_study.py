@@ -65,6 +65,17 @@ def test_a_study_is_read():
         (changed(alpha=0.7), ["alpha=0.7"]),
         (changed(seed=3), ["seed: no such key", "nearest: seeds"]),
         (changed(looks=[{"seeds": 3, "alpha": 0.04}, {"seeds": 5, "alpha": 0.02}]), ["looks", "0.06"]),
+        (changed(looks=5), ["looks=5: must be a list"]),
+        (changed(looks=[{"seeds": 3.5, "alpha": 0.01}]), ["looks.seeds=3.5", "whole number from 2"]),
+        (changed(looks=[{"seeds": 3, "alpha": -0.01}]), ["looks.alpha=-0.01: must be above 0"]),
+        (changed(looks=[{"seeds": 3, "alpha": 0.01}, {"seeds": 3, "alpha": 0.02}]), ["looks: seeds=3 is there twice"]),
+        (STUDY | {"claims": 5}, ["claims=5: must be a list"]),
+        (changed(design={"kind": "factorial", "switches": 5}), ["design.switches=5: must be a list"]),
+        (changed({"published": ["RoBERTa"]}), ["published=RoBERTa", "{table: ..., row: ...}"]),
+        (changed({"kind": "trend", "contrast": [1, 2, 3]}), ["contrast=[1, 2, 3]: arms are names"]),
+        (changed({"kind": "stack", "contrast": {"base": ["a"]}}), ["arms are names"]),
+        (changed({"kind": "exact", "contrast": {"check": "same_encoder", "arms": ["bert"]}}), ["compares 2 arms"]),
+        (changed({"kind": "exact", "contrast": {"check": "same_encoder", "arms": 5}}), ["contrast.arms=5"]),
         (changed(robustness=[1]), ["robustness=[1.0]", "other than 1"]),
     ],
 )  # fmt: skip
@@ -75,6 +86,11 @@ def test_mistakes_are_one_line(plain, words):
     assert str(caught.value).startswith("study x: ")
     for word in words:
         assert word in str(caught.value)
+
+
+def test_looks_are_read_in_the_order_of_their_seeds():
+    looks = read_study(changed(looks=[{"seeds": 5, "alpha": 0.04}, {"seeds": 3, "alpha": 0.01}])).looks
+    assert [look["seeds"] for look in looks] == [3, 5]
 
 
 def test_ids_change_with_decisions_not_with_words():
@@ -220,6 +236,8 @@ def test_metric_directions():
     assert not is_better_higher("mine/loss_of_trust", stated=False)
     assert example_task("sst2/accuracy") == ("sst2", "accuracy")
     assert example_task("embedded/mean") is None
+    assert example_task("probe/topic/accuracy") == ("probe/topic", "accuracy")
+    assert example_task("probe/embedded/mean") is None
 
 
 def test_published_differences():
