@@ -89,6 +89,13 @@ def test_what_was_asked_otherwise_since_is_refused(folder, evaluation_id, part, 
     assert ("val was asked in 2 different ways (dynamic seed 0 and bert seed 0)" in one.reason) == refused
 
 
+def test_the_same_questions_from_other_folders_are_the_same_evaluation(folder):
+    """`eval.glue=/here/glue` and `/there/glue`: seeds of two machines."""
+    for number, path in enumerate(sorted(folder.glob("*/seed-*/result.json"))):
+        edit(path, evaluations={"val": "a"}, evaluation_id=f"e{number % 2}")
+    assert verdict(folder).verdict.verdict != "not testable"
+
+
 def test_a_metric_of_ones_own_is_not_judged_where_runs_were_asked_again(tmp_path):
     claim = CLAIM | {"metric": "mine", "higher_is_better": True}
     for arm, changes in (("bert", {}), ("dynamic", {"masking.copies": None})):

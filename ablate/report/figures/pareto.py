@@ -39,8 +39,13 @@ def _plot(material: Material, metric: str, cost: str, quality: Values, costs: Va
     best = front({arm: (_mean(costs[arm]), _mean(quality[arm])) for arm in arms}, higher=higher)
     caption = (
         f"{name_of(metric).capitalize()} against {name_of(cost)}, {seeds_text([len(quality[arm]) for arm in arms])} "
-        "per arm. Marks: means over seeds; bars: lowest to highest seed. The line joins the arms that no other arm "
-        f"beats in both; {'higher' if higher else 'lower'} and further left is better."
+        "per arm. Marks: means over seeds; bars: lowest to highest seed. "
+        + (
+            "The line joins the arms that no other arm beats in both; "
+            if len(best) > 1
+            else f"{short(best[0])} beats or equals every other arm in both; "
+        )
+        + f"{'higher' if higher else 'lower'} and further left is better."
     )
     said = [f"{short(arm)} ({_mean(costs[arm]):.4g}, {_mean(quality[arm]):.4g})" for arm in arms]
     return Plot(
