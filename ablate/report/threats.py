@@ -80,9 +80,9 @@ def _plateau(collected: Collected) -> Iterator[Threat]:
     ]  # fmt: skip
     if stuck:
         yield (
-            "Collapsed runs",
-            f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike the other seeds of the arm. "
-            "Their pairs are judged like any other.",
+            "Runs on the plateau",
+            f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike its arm on average. Such pairs "
+            "are judged like any other.",
         )
     learnt_nothing = {
         f"{run.arm} seed {run.seed}": int(sum(v for k, v in run.metrics.items() if k.endswith("/degenerate")))
@@ -174,7 +174,8 @@ def _measures(collected: Collected) -> Iterator[Threat]:
     values = {(r.arm, r.seed): r.metrics[other] for r in collected.material.runs if other in r.metrics}
     for one in collected.material.judgement.claims:
         seeds = [s for s in one.seeds if all((arm, s) in values for arm in one.claim.arms)]
-        if one.claim.metric != "val/mlm_loss" or not seeds or one.verdict.estimate is None:
+        decided = one.verdict.verdict in ("supported", "contradicted")
+        if one.claim.metric != "val/mlm_loss" or not decided or not seeds or one.verdict.estimate is None:
             continue
         scores = {arm: -np.array([values[arm, seed] for seed in seeds]) for arm in one.claim.arms}
         effects = [float(evaluate(part.contrast, scores).mean()) for part in parts_of(one.claim.test)]
