@@ -81,8 +81,8 @@ def _plateau(collected: Collected) -> Iterator[Threat]:
     if stuck:
         yield (
             "Runs on the plateau",
-            f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike its arm on average. Such pairs "
-            "are judged like any other.",
+            f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike its arm on average. Such "
+            "pairs are judged like any other.",
         )
     learnt_nothing = {
         f"{run.arm} seed {run.seed}": int(sum(v for k, v in run.metrics.items() if k.endswith("/degenerate")))
