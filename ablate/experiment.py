@@ -21,7 +21,7 @@ from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
 from ablate.errors import UserError
 from ablate.evaluation.kept import keep_answers, read_answers
-from ablate.evaluation.run import Known, evaluate
+from ablate.evaluation.run import Asked, Known, evaluate
 from ablate.evaluation.table import downstream_table
 from ablate.models.cost import count_parameters, training_flops
 from ablate.models.encoder import Encoder
@@ -129,13 +129,8 @@ def train(
         except DivergedAfter as diverged:
             spent = cost(model, diverged.used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
             return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics=spent)
-        subject = build_subject(model, cfg, corpus, execution.numerics.precision)
         trained = {"run_id": run_id, "updates": used.updates, "seconds": used.seconds}
-        unfinished = place.directory / "checkpoints"
-        learnt = evaluate(
-            model, subject, asked, corpus, place.directory, known=read_answers(unfinished, trained=trained),
-            keep=partial(keep_answers, unfinished, trained=trained), notice=log,
-        )  # fmt: skip
+        learnt = answers(model, cfg, corpus, execution, asked, place.directory, trained=trained, log=log)
         curve.finish({k: v for k, v in learnt.metrics.items() if k.startswith("val/")}, updates=used.updates)
     save_folder(
         model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg),
@@ -145,6 +140,18 @@ def train(
     metrics |= {"train/peak_memory_mb": peak_memory_mb(execution.device)}
     return Record(
         **names, seed=place.seed, status="ok", reason="", metrics=metrics, evaluations=learnt.evaluations
+    )  # fmt: skip
+
+
+def answers(
+    model: Encoder, cfg: DictConfig, corpus: Corpus, execution: Execution, asked: Asked, directory: Path, *,
+    trained: dict[str, object], log: RunLog,
+) -> Known:  # fmt: skip
+    """Ask the model everything, or what is left where an evaluation of this very one (`trained`) was killed."""
+    unfinished, subject = directory / "checkpoints", build_subject(model, cfg, corpus, execution.numerics.precision)
+    return evaluate(
+        model, subject, asked, corpus, directory, known=read_answers(unfinished, trained=trained),
+        keep=partial(keep_answers, unfinished, trained=trained), notice=log,
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def threats_of(collected: Collected) -> list[Threat]:
         return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
     return [
         *_scale(collected), *_data(collected), *_encodings(collected), *_masks(collected), *_learning_rate(collected),
-        *_measures(collected), *_common(collected), *_code(collected), *_machines(collected), *_speed(collected),
+        *_measures(collected), *_fine_tuning(collected), *_common(collected), *_code(collected), *_machines(collected),
+        *_speed(collected),
     ]  # fmt: skip
 
 
@@ -61,34 +62,37 @@ def _scale(collected: Collected) -> Iterator[Threat]:
 
 
 def _plateau(collected: Collected) -> Iterator[Threat]:
-    gains: dict[str, list[float]] = {}
-    for run in collected.material.runs:
-        if {"val/unigram_loss", "val/mlm_loss"} <= set(run.metrics):
-            gains.setdefault(run.arm, []).append(run.metrics["val/unigram_loss"] - run.metrics["val/mlm_loss"])
-    near = [arm for arm, values in gains.items() if sum(values) / len(values) < PLATEAU]
+    """Arms, and single runs of other arms, that end near the loss of a model that knows word frequencies only."""
+    gains = [
+        (run, run.metrics["val/unigram_loss"] - run.metrics["val/mlm_loss"])
+        for run in collected.material.runs if {"val/unigram_loss", "val/mlm_loss"} <= set(run.metrics)
+    ]  # fmt: skip
+    of_arm: dict[str, list[float]] = {}
+    for run, gain in gains:
+        of_arm.setdefault(run.arm, []).append(gain)
+    near = [arm for arm, values in of_arm.items() if sum(values) / len(values) < PLATEAU]
     if near:
         yield (
             "Plateau",
             f"{listed(near)}: on average less than {PLATEAU:g} nats below the loss of a model that knows word "
             "frequencies only. There every recipe looks the same.",
         )
-    stuck = [
-        f"{run.arm} seed {run.seed}"
-        for run in collected.material.runs
-        if run.arm not in near and "val/unigram_loss" in run.metrics and "val/mlm_loss" in run.metrics
-        and run.metrics["val/unigram_loss"] - run.metrics["val/mlm_loss"] < PLATEAU
-    ]  # fmt: skip
+    stuck = [f"{run.arm} seed {run.seed}" for run, gain in gains if gain < PLATEAU and run.arm not in near]
     if stuck:
         yield (
             "Runs on the plateau",
             f"{listed(stuck)}: less than {PLATEAU:g} nats below word frequencies, unlike its arm on average. Such "
             "pairs are judged like any other.",
         )
-    learnt_nothing = {
+
+
+def _fine_tuning(collected: Collected) -> Iterator[Threat]:
+    """Runs with fine-tunings that learnt nothing, which are no failures of the pretraining and are judged."""
+    counts = {
         f"{run.arm} seed {run.seed}": int(sum(v for k, v in run.metrics.items() if k.endswith("/degenerate")))
         for run in collected.material.runs
     }
-    failed = [f"{name} ({count})" for name, count in learnt_nothing.items() if count]
+    failed = [f"{name} ({count})" for name, count in counts.items() if count]
     if failed:
         yield (
             "Failed fine-tuning",

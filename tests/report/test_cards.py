@@ -182,3 +182,11 @@ def test_speeds_unlike_between_seeds_are_a_threat(collected):
     assert "Times" not in dict(threats_of(even))
     uneven = with_metrics(collected, lambda r: {"train/tokens_per_s": 100.0 + 40.0 * (r.seed == 3 and r.arm == "half")})
     assert dict(threats_of(uneven))["Times"].startswith("half: the fastest seed trained more than 1.25 times as fast")
+
+
+def test_single_runs_that_learnt_nothing_are_a_threat(collected):
+    assert {"Runs on the plateau", "Failed fine-tuning"}.isdisjoint(dict(threats_of(collected)))
+    stuck = with_metrics(collected, lambda r: {"val/mlm_loss": 5.1} if (r.arm, r.seed) == ("bert", 2) else {})
+    assert dict(threats_of(stuck))["Runs on the plateau"].startswith("bert seed 2: less than 0.5 nats")
+    failed = with_metrics(collected, lambda r: {"topic/degenerate": 2.0 * (r.arm == "half" and r.seed == 1)})
+    assert dict(threats_of(failed))["Failed fine-tuning"].startswith("half seed 1 (2): so many fine-tunings")
