@@ -94,7 +94,6 @@ def fitting(recipe: Recipe, model: nn.Module, objective: Objective, *, updates: 
     """ablate's own training of a model and an objective, anew in each round but from where the weights are."""
     data = build.build_data(recipe.cfg, recipe.corpus)
     precision = resolve(recipe.cfg.trainer.precision, CPU)
-    folder = Path(tempfile.mkdtemp())
     schedule = build.make(recipe.cfg, "schedule")
     flops = build.flops_per_token(recipe.cfg, model, build.mean_length(data))  # type: ignore[arg-type]
     numerics = Numerics(precision, dropout_bits=64)  # what the model drops is up to the model
@@ -107,8 +106,9 @@ def fitting(recipe: Recipe, model: nn.Module, objective: Objective, *, updates: 
             model=model, objective=objective, optimizer=build.build_optimizer(recipe.cfg, precision),  # type: ignore[arg-type]
             factor=lambda update: schedule(budget.progress(update, 0.0)),
         )  # fmt: skip
-        pretrain(
-            module, data, budget=budget, directory=folder, meter=clock, dropout_stream=0, uniform_loss=1e9,
+        pretrain(  # in a folder without the checkpoint of an earlier measurement
+            module, data, budget=budget, directory=Path(tempfile.mkdtemp()), meter=clock,
+            dropout_stream=0, uniform_loss=1e9,
             execution=Execution(device=CPU, numerics=numerics, clip=recipe.cfg.optim.clip),
             evaluate=None, every_tokens=1e12, log_every=50, checkpoint_minutes=60.0, loggers=[], log=RunLog(), name="",
             progress=False,

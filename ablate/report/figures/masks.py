@@ -89,15 +89,9 @@ def draw(groups: Sequence[Masks], baseline: str) -> Figure:
         x = [0.0, *(e for e in range(1, math.ceil(group.epochs)) if e < group.epochs), group.epochs]
         y = [group.seen(max(e, 1e-6)) for e in x[1:]]
         colour, dash = styles[group.arms[0]]
-        axes.plot(
-            x,
-            [y[0], *y],
-            drawstyle="steps-pre",
-            color=colour,
-            ls=dash,
-            lw=1.5 + (len(groups) - 1 - i),
-            solid_joinstyle="miter",
-        )
+        wider = len(groups) - 1 - i
+        (line,) = axes.plot(x, [y[0], *y], drawstyle="steps-pre", color=colour, ls=dash, lw=1.5 + wider)
+        line.set_solid_joinstyle("miter")
         axes.plot([x[-1]], [y[-1]], "o", color=colour, ms=4 + wider)
         ends.append((x[-1], y[-1], f"{_names(group)}: {group.seen(group.epochs)}", colour))
     axes.set_xlim(left=0)
