@@ -24,13 +24,9 @@ WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least 
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
 OR_NULL = ("masking.copies",)  # of these
-TEXT = (
-    "data.path",
-    "data.validation_path",
-    "data.separator",
-    "tokenizer.path",
-    "teacher.path",
-)  # 2024 is read as a number
+TEXT = (  # 2024 is read as a number
+    "data.path", "data.validation_path", "data.separator", "tokenizer.path", "teacher.path",
+)  # fmt: skip
 SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
 TERMS = ("hard", "soft", "logits", "cosine", "hidden", "attention")  # whose weights are numbers from 0
 POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
