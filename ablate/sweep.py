@@ -97,8 +97,6 @@ def _check_launched(jobs: list[Planned], *, multirun: bool) -> None:
             raise UserError(f"hydra.launcher.{key}={value}: must be a whole number from 1{', or null' * null}")
     if str(launcher.get("_target_")).endswith("SubprocessLauncher"):  # another one may run elsewhere
         choose_device(cfg.trainer.accelerator)
-    for job in {repr(job.cfg.tokenizer): job for job in jobs}.values():
-        make(job.cfg, "tokenizer")()
     sources = {repr(source_keys(job.cfg)): job for job in jobs}
     for job in sources.values():
         make(job.cfg, "data")().key()

@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 
-from ablate.config.paths import conf_dir
-
 PACKAGES = (
     "ablate",
     "torch",
@@ -41,19 +39,21 @@ def session(device: torch.device) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
-        **git_state(conf_dir().parent),
+        **git_state(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "hardware": hardware(device),
     }
 
 
-def git_state(folder: Path) -> dict[str, Any]:
-    """`git_sha` and `git_dirty` of the checkout the code runs from; null outside one.
+def git_state(source: Path = Path(__file__)) -> dict[str, Any]:
+    """`git_sha` and `git_dirty` of the checkout that the code runs from; null outside one.
 
-    A package installed inside somebody's checkout is not of it: git has to know one of the folder's own files.
+    Code that lies inside somebody else's checkout (in its virtual environment, say) is not of it: git has to know
+    `source`, a file of the code.
     """
-    known = _git(folder, "ls-files", "--error-unmatch", "__init__.py") is not None
+    folder = source.parent
+    known = _git(folder, "ls-files", "--error-unmatch", source.name) is not None
     sha = _git(folder, "rev-parse", "HEAD") if known else None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"git_sha": sha, "git_dirty": None if sha is None else bool(status)}

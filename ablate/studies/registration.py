@@ -10,7 +10,6 @@ from typing import Any
 
 from filelock import FileLock
 
-from ablate.config.paths import conf_dir
 from ablate.config.science import difference
 from ablate.errors import UserError
 from ablate.runs.provenance import git_state
@@ -130,7 +129,7 @@ def _entry(study: Study, asked: Asked) -> dict[str, Any]:
     return {
         "registered": datetime.now(UTC).isoformat(timespec="seconds"),
         "study_id": study.id,
-        **git_state(conf_dir().parent),
+        **git_state(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "baseline": study.baseline,
         "arms": list(study.arms),
