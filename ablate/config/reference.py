@@ -23,7 +23,8 @@ def with_flops(cfg: DictConfig, overrides: list[str], *, config_dirs: tuple[Path
     """The config with `budget.amount` filled in where a budget in FLOPs has none: what the reference would spend."""
     if cfg.budget.match != "flops" or cfg.budget.amount is not None:
         return cfg
-    flops = _reference_flops(without_seed(overrides), cfg.budget.get("like"), config_dirs)
+    names = cfg.budget.get("like"), cfg.study.get("baseline")
+    flops = _reference_flops(without_seed(overrides), *names, config_dirs)
     filled = cfg.copy()
     with open_dict(filled):
         filled.budget.amount = flops * cfg.budget.multiple
@@ -31,9 +32,12 @@ def with_flops(cfg: DictConfig, overrides: list[str], *, config_dirs: tuple[Path
 
 
 @cache
-def _reference_flops(overrides: tuple[str, ...], like: str | None, config_dirs: tuple[Path, ...]) -> float:
+def _reference_flops(
+    overrides: tuple[str, ...], like: str | None, baseline: str | None, config_dirs: tuple[Path, ...]
+) -> float:
     if like is None:
-        return baseline_flops(baseline_of(list(overrides), config_dirs=config_dirs))
+        arm = [] if baseline is None else [f"+exp={exp_value(baseline)}"]
+        return arm_flops([*_without_recipe(list(overrides)), *arm], config_dirs=config_dirs)
     try:
         return arm_flops(other_arm(list(overrides), like, apart=("exp", "budget")), config_dirs=config_dirs)
     except UserError as error:

@@ -20,7 +20,7 @@ from ablate.training.callbacks.meter import Meter
 from ablate.training.callbacks.onward import CountFromUpdate
 from ablate.training.callbacks.progress import ShowProgress
 from ablate.training.callbacks.reseed import ReseedDropout
-from ablate.training.divergence import Diverged
+from ablate.training.divergence import Diverged, check_end
 from ablate.training.fit import Execution, build_trainer, fit
 from ablate.training.module import Pretraining
 
@@ -72,7 +72,7 @@ def pretrain(
     """Train to the end of the budget, resuming where a killed run left off.
 
     Raises:
-        DivergedAfter: the training loss is not finite or has exploded.
+        DivergedAfter: the training loss is not finite, has exploded, or has collapsed.
     """
     plan = data.batches.plan
     curve = Curve(
@@ -102,6 +102,7 @@ def pretrain(
     try:
         fit(trainer, module, data, checkpoints=checkpoints, notice=log)
         curve.flush(trainer)
+        check_end(curve.losses())
     except Diverged as diverged:
         raise DivergedAfter(str(diverged), _used(trainer, plan, meter)) from None
     return _used(trainer, plan, meter), curve

@@ -44,6 +44,15 @@ def test_every_arm_may_spend_what_the_baseline_spends(arm):
     assert filled.budget.amount == baseline_flops(compose_one(["scale=smoke"]))
 
 
+@pytest.mark.parametrize("arm", ["distilbert", "student_hard", "student_soft"])
+def test_in_a_study_its_own_baseline_counts(arm):
+    """The student with hard labels, which BERT's twice as deep encoder outspends."""
+    asked = ["scale=smoke", "+study=distillation", f"+exp={arm}", "budget=flops"]
+    amount = with_flops(compose_one(asked), asked).budget.amount
+    assert amount == baseline_flops(compose_one(["scale=smoke", "+exp=student_hard"]))
+    assert amount < baseline_flops(compose_one(["scale=smoke"]))
+
+
 def test_a_multiple_of_it():
     asked = ["budget=flops", "+exp=budget_x2"]
     assert with_flops(compose_one(asked), asked).budget.amount == 2 * baseline_flops(compose_one([]))

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
-from ablate.runs.curves import CurveFile
+from ablate.runs.curves import CurveFile, read_curves
 from ablate.training.callbacks.meter import Meter
 from ablate.training.divergence import check
 
@@ -62,6 +62,10 @@ class Curve(pl.Callback):
         self.latest = {"train/loss": loss, **{f"train/{k}": v for k, v in means.items()}, "lr": float(lr)}
         self.write(trainer, self.latest)
         check(loss, update=trainer.global_step, uniform_loss=self.uniform_loss)
+
+    def losses(self) -> list[float]:
+        """The mean training losses written so far, in nats, those of before a resume too."""
+        return read_curves(self.file.path)["train/loss"].dropna().tolist()
 
     def finish(self, values: dict[str, float], *, updates: int) -> None:
         """The row of the final evaluation."""
