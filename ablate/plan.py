@@ -41,23 +41,25 @@ def build_parser() -> Parser:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Plan the jobs, rehearse the arms, print."""
-    from ablate.config.finished import is_finished
+    from ablate.config.finished import is_finished, is_shared
     from ablate.config.registering import check_study
     from ablate.errors import UserError
     from ablate.studies.verdict_table import wide_console
-    from ablate.sweep import plan_jobs, teachers_of
+    from ablate.sweep import plan_jobs, run_roots, teachers_of
 
     noise, pilots = _noise(arguments.noise), _pilots(arguments.pilot)
     jobs = plan_jobs(arguments.overrides, multirun=True, config_dirs=config_dirs(arguments))
     study = check_study(jobs, with_corpus=not arguments.no_rehearsal)
     if study is None:
         raise UserError("nothing to plan: name a study, +study=nsp")
-    to_do = [job for job in jobs if not is_finished(job)]
+    left = [job for job in jobs if not is_finished(job)]
+    to_do = [job for job in left if not is_shared(job, run_roots(job.place))]
+    shared = f", {len(left) - len(to_do)} shared with finished runs elsewhere" if len(to_do) < len(left) else ""
     console = wide_console()
-    console.print(f"{study.name}: {len(jobs)} runs, {len(jobs) - len(to_do)} done, {len(to_do)} to do")
+    console.print(f"{study.name}: {len(jobs)} runs, {len(jobs) - len(left)} done{shared}, {len(to_do)} to do")
     planned = {job.place.directory for job in jobs}
     teachers = [one for stage in teachers_of(to_do) for one in stage if one.place.directory not in planned]
-    teachers = [one for one in teachers if not is_finished(one)]
+    teachers = [one for one in teachers if not is_finished(one) and not is_shared(one, run_roots(one.place))]
     if teachers:
         names = ", ".join(dict.fromkeys(one.place.arm for one in teachers))
         console.print(f"and first the teachers: {len(teachers)} runs of {names}")

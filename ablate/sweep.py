@@ -198,8 +198,12 @@ def run_planned(job: Planned, *, with_teacher: bool) -> Record:
         print(f"ablate: its teacher first: {job.teacher.place.arm}, seed {job.teacher.place.seed}", file=sys.stderr)
         run_planned(job.teacher, with_teacher=True)
     cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
-    roots = [job.place.root, *(Path(r) for r in ROOTS if Path(r) != job.place.root)]
-    return run(replace(job, cfg=cfg), roots=roots)
+    return run(replace(job, cfg=cfg), roots=run_roots(job.place))
+
+
+def run_roots(place: Place) -> list[Path]:
+    """Where a finished run may be found and shared: the run's own root, then those of this folder."""
+    return [place.root, *(Path(r) for r in ROOTS if Path(r) != place.root)]
 
 
 def teachers_of(jobs: Iterable[Planned]) -> list[list[Planned]]:

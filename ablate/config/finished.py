@@ -1,6 +1,8 @@
 """Is a planned run finished? Decided from its record and its config alone: no corpus, no model, no process."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from ablate.config.naming import data_name, source_keys
 from ablate.config.packing import Planned
@@ -9,7 +11,7 @@ from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import teacher_identity
 from ablate.data.pin import read_pin
 from ablate.errors import UserError
-from ablate.runs.directory import PROVENANCE
+from ablate.runs.directory import PROVENANCE, find_elsewhere
 from ablate.runs.record import UnreadableRecord, read_result
 from ablate.training.fit import choose_device
 from ablate.training.precision import resolve_numerics
@@ -19,23 +21,58 @@ def is_finished(job: Planned) -> bool:
     """Whether the directory holds this very run, evaluated as asked; a doubtful one is left to the run to settle."""
     cfg, place = job.cfg, job.place
     try:
-        record = read_result(place.directory)
-        known = json.loads((place.directory / PROVENANCE).read_bytes())
-        fingerprint, corpus = known["data_fingerprint"], known["identity"]["tokenizer"]["corpus"]
+        record, trained_on = read_result(place.directory), _corpus(place.directory)
         pin = read_pin(place.root, data_name(cfg))
-    except (OSError, KeyError, TypeError, ValueError, UnreadableRecord):
+    except (OSError, ValueError, UnreadableRecord):
         return False
-    if record is None or pin is None or cfg.data.get("refresh", False):
+    if record is None or trained_on is None or pin is None or cfg.data.get("refresh", False):
         return False
+    fingerprint, corpus = trained_on
     if pin.fingerprint != fingerprint or not pin.is_of(source_keys(cfg)):
         return False
+    same = record.run_id == _run_id(job, fingerprint=fingerprint, corpus=corpus)
+    return same and record.evaluation_id == evaluation_id(cfg, fingerprint=fingerprint)
+
+
+def is_shared(job: Planned, roots: Sequence[Path]) -> bool:
+    """Whether another folder under the run roots holds this very run, so that it will not be trained again."""
     try:
-        device = choose_device(cfg.trainer.accelerator)
-        numerics = resolve_numerics(cfg.trainer.precision, cfg.trainer.dropout_bits, device)
-        named = {"fingerprint": fingerprint, "corpus": corpus, "numerics": numerics}
-        teacher = teacher_identity(job, **named)
-        filled = with_flops(cfg, list(job.overrides), config_dirs=job.config_dirs)
-    except UserError:
+        pin = read_pin(job.place.root, data_name(job.cfg))
+    except (OSError, ValueError):
         return False
-    run_id = digest(identity(filled, **named, teacher=teacher))
-    return record.run_id == run_id and record.evaluation_id == evaluation_id(cfg, fingerprint=fingerprint)
+    if pin is None or not pin.is_of(source_keys(job.cfg)) or job.cfg.data.get("refresh", False):
+        return False
+    for fingerprint, corpus in corpora(roots):
+        run_id = _run_id(job, fingerprint=fingerprint, corpus=corpus) if fingerprint == pin.fingerprint else None
+        if run_id is not None and find_elsewhere(run_id, list(roots), besides=job.place.directory) is not None:
+            return True
+    return False
+
+
+def corpora(roots: Sequence[Path]) -> set[tuple[str, str]]:
+    """The data fingerprints and corpus keys that runs under the roots were trained on."""
+    folders = [path.parent for root in roots for path in root.glob(f"*/*/seed-*/{PROVENANCE}")]
+    return {found for found in map(_corpus, folders) if found is not None}
+
+
+def _corpus(directory: Path) -> tuple[str, str] | None:
+    try:
+        known = json.loads((directory / PROVENANCE).read_bytes())
+        return known["data_fingerprint"], known["identity"]["tokenizer"]["corpus"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _run_id(job: Planned, *, fingerprint: str, corpus: str) -> str | None:
+    trainer = job.cfg.trainer
+    try:
+        device = choose_device(trainer.accelerator)
+        named = {
+            "fingerprint": fingerprint, "corpus": corpus,
+            "numerics": resolve_numerics(trainer.precision, trainer.dropout_bits, device),
+        }  # fmt: skip
+        teacher = teacher_identity(job, **named)
+        filled = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
+    except UserError:
+        return None
+    return digest(identity(filled, **named, teacher=teacher))

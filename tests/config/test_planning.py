@@ -6,7 +6,7 @@ import pytest
 
 from ablate.config import compose as composing
 from ablate.config.compose import compose_jobs, without_hydra
-from ablate.config.finished import is_finished
+from ablate.config.finished import is_finished, is_shared
 from ablate.config.naming import arm_name, place_of
 from ablate.config.packing import Planned, pack, unpack
 from ablate.config.science import recipe
@@ -98,6 +98,18 @@ def test_a_run_is_finished_only_as_it_was_asked_for(change, run_tiny, tiny, tmp_
     place = place_of(job.cfg, job.cfg.hydra, [o for o in job.overrides if o not in extra], multirun=False)
     assert place.directory == directory or change == "seed=1"
     assert is_finished(Planned(job.cfg, place, tuple(job.overrides))) == (change is None)
+
+
+@pytest.mark.parametrize("change", [None, "optim.lr=0.5", "eval.chars=3000", "seed=1", "data.refresh=true"])
+def test_a_run_that_another_study_finished_is_shared(change, run_tiny, tiny, tmp_path):
+    """Not trained again, also where it is asked something new."""
+    run_tiny("eval.formats=[doc_sentences]")
+    extra = [] if change is None else [change]
+    (job,) = compose_jobs([*tiny, "eval.formats=[doc_sentences]", *extra, f"hydra.run.dir={tmp_path}"])
+    place = replace(place_of(job.cfg, job.cfg.hydra, job.overrides, multirun=False), study="another")
+    elsewhere = Planned(job.cfg, place, tuple(job.overrides))
+    assert is_shared(elsewhere, [tmp_path]) == (change in (None, "eval.chars=3000"))
+    assert not is_finished(elsewhere) and not is_shared(elsewhere, [tmp_path / "nowhere"])
 
 
 def test_a_users_own_switches_make_a_design(tmp_path):
