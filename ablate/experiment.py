@@ -15,7 +15,14 @@ from ablate.config.downstream import build_asked, build_subject
 from ablate.config.packing import Planned
 from ablate.config.reference import predicted_share, uses_logits
 from ablate.config.science import digest, evaluation_id, identity
-from ablate.config.teaching import Taught, asks_teacher, build_teacher, find_teacher, measured_teacher
+from ablate.config.teaching import (
+    Taught,
+    asks_teacher,
+    build_teacher,
+    find_teacher,
+    measured_teacher,
+    teacher_identity,
+)
 from ablate.data.corpus import Corpus
 from ablate.data.hashing import stream
 from ablate.data.module import PretrainingData
@@ -32,7 +39,7 @@ from ablate.runs.log import RunLog
 from ablate.runs.record import Record, write_result
 from ablate.runs.summary import plateau_warning, summary
 from ablate.training.callbacks.meter import Meter
-from ablate.training.fit import Execution, choose_device, peak_memory_mb
+from ablate.training.fit import Execution, choose_device, forget_peak_memory, peak_memory_mb
 from ablate.training.memory import keep_freed_memory
 from ablate.training.module import Pretraining
 from ablate.training.precision import resolve_numerics
@@ -58,15 +65,13 @@ def run(job: Planned, *, roots: list[Path]) -> Record:
         device=device, numerics=resolve_numerics(cfg.trainer.precision, cfg.trainer.dropout_bits, device),
         accumulate=cfg.trainer.accumulate, clip=cfg.optim.clip,
     )  # fmt: skip
-    taught = find_teacher(job, corpus, numerics=execution.numerics, roots=roots)
-    what = identity(
-        cfg, fingerprint=corpus.fingerprint, corpus=corpus.key, numerics=execution.numerics,
-        teacher=taught.identity if taught else None,
-    )  # fmt: skip
+    named: dict[str, Any] = {"fingerprint": corpus.fingerprint, "corpus": corpus.key, "numerics": execution.numerics}
+    what = identity(cfg, **named, teacher=teacher_identity(job, **named))
     run_id, evaluation = digest(what), evaluation_id(cfg, fingerprint=corpus.fingerprint)
     with held(place.directory), contextlib.closing(RunLog()) as log:
         check_same_run(place.directory, run_id, what)
         record = find(place, run_id, roots=roots, notice=log)
+        taught = find_teacher(job, corpus, numerics=execution.numerics, roots=roots) if record is None else None
         config = OmegaConf.to_yaml(without_hydra(cfg), resolve=True)
         if record is not None and record.evaluation_id == evaluation:
             if not (place.directory / ".hydra" / "config.yaml").exists():  # shared a moment ago
@@ -97,6 +102,7 @@ def train(
     evaluation: str, log: RunLog,
 ) -> Record:  # fmt: skip
     """Train, evaluate, keep the model and its predictions; a diverged run is a record too."""
+    forget_peak_memory(execution.device)
     asked = build_asked(cfg, corpus, execution.numerics.precision)
     asked.check(log)
     teacher = build_teacher(cfg, corpus, execution, taught)
@@ -193,9 +199,9 @@ def cost(
     of_teacher = 0.0 if teacher is None else teacher_flops(
         teacher, length=length, tokens=used.tokens, predictions=predictions if uses_logits(cfg) else 0
     )  # fmt: skip
-    taught = {} if teacher is None else {
-        "train/teacher_flops": of_teacher, "train/teacher_share": teacher.seconds_per_call / used.seconds_per_call,
-    }  # fmt: skip
+    taught = {} if teacher is None else {"train/teacher_flops": of_teacher}
+    if teacher is not None and teacher.timed:  # not where only the evaluation was left to do
+        taught["train/teacher_share"] = teacher.seconds_per_call / used.seconds_per_call
     return {
         "params": parameters,
         "params_no_embeddings": without_embeddings,

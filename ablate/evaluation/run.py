@@ -58,7 +58,7 @@ def evaluate(
     model.eval()
     if asked.mlm is not None and known.evaluations.get("val") != asked.mlm_id:
         metrics, frames = asked.mlm.final(model)
-        part = Part("val", asked.mlm_id, metrics, frames, prefixes=("val",))
+        part = Part("val", asked.mlm_id, metrics, frames, prefixes=("val", "teacher"))
         keep_predictions(part, directory / "predictions")
         keep(known := known.with_part(part))
     if asked.efficiency and EFFICIENCY not in known.evaluations:

@@ -23,7 +23,8 @@ AUDITED = {
 }
 _TOLERANCE = {"tokens": 0.01, "bytes": 0.01, "updates": 0.0, "flops": 0.03, "seconds": 0.1}
 _NOT_EVALUATED = ("train/", "params", "flops_per_token")
-_TIMED = ("train/seconds", "train/tokens_per_s", "latency_ms")
+_OF_SPEED = ("latency_ms", "throughput")
+_TIMED = ("train/seconds", "train/tokens_per_s", *_OF_SPEED)
 
 ByArm = Mapping[str, Sequence[Run]]  # finished runs of the claim's arms
 
@@ -38,7 +39,7 @@ def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> st
     reasons = (
         _wrong_seed(everyone), _duplicates(compared), _mixed(compared), _confounds(claim, compared),
         _units(claim, compared), _evaluations(claim, everyone), _questions(claim, everyone), _budgets(claim, compared),
-        _hardware(claim, everyone),
+        _hardware(claim, everyone), _inputs(claim, everyone),
     )  # fmt: skip
     found = [reason for reason in reasons if reason]
     return "; ".join(found) or None
@@ -46,7 +47,7 @@ def refusal(claim: StudyClaim, runs: ByArm, *, control: str | None = None) -> st
 
 def is_of_learning(claim: StudyClaim) -> bool:
     """Whether the claim is about what a model has learnt, and not about what it costs."""
-    return not claim.metric.startswith((*_NOT_EVALUATED, *_TIMED, "throughput"))
+    return not claim.metric.startswith((*_NOT_EVALUATED, *_TIMED))
 
 
 def _wrong_seed(runs: Iterable[Run]) -> str | None:
@@ -179,6 +180,17 @@ def _hardware(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
         return None
     kinds = sorted({run.hardware for run in runs})
     return f"times from different machines are compared: {' and '.join(kinds)}" if len(kinds) > 1 else None
+
+
+def _inputs(claim: StudyClaim, runs: Sequence[Run]) -> str | None:
+    """Speeds of inputs of another length, or with other threads: a run may have been measured again by itself."""
+    if not claim.metric.startswith(_OF_SPEED):
+        return None
+    for key, what in (("latency_ms/length", "tokens per input"), ("latency_ms/threads", "threads")):
+        found = sorted({run.metrics[key] for run in runs if key in run.metrics})
+        if len(found) > 1:
+            return f"speeds at different numbers of {what} are compared: {' and '.join(f'{one:g}' for one in found)}"
+    return None
 
 
 def recipe_of(run: Run) -> dict[str, Any]:

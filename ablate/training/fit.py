@@ -22,7 +22,7 @@ from ablate.training.precision import Numerics
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is executed: changes how fast, never what."""
+    """How a run is executed. `numerics` are part of its id, `clip` (largest norm of a gradient) of its recipe."""
 
     device: torch.device
     numerics: Numerics
@@ -94,6 +94,12 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 1e6
     kilobyte = 1.0 if sys.platform == "darwin" else 1024.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte / 1e6
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Count a GPU's peak from here: a process may run several jobs. A process's own peak cannot be forgotten."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def choose_device(asked: str) -> torch.device:

@@ -1,6 +1,7 @@
 """Whom a student learns from: planned, checked before anything runs, identified, found."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from transformers import BertConfig, BertForMaskedLM
 from ablate.config.compose import compose_jobs
 from ablate.config.teaching import TeacherMissing
 from ablate.errors import UserError
+from ablate.experiment import run
 from ablate.sweep import plan_jobs, run_planned, teachers_of
 
 
@@ -129,6 +131,19 @@ def test_a_student_trains_after_its_teacher_which_is_found_again(run_tiny, tmp_p
     again, _ = run_tiny("+exp=student_soft", *SHORT)
     assert again.metrics["teacher/mlm_loss"] == record.metrics["teacher/mlm_loss"]
     assert "its teacher first" not in capsys.readouterr().err
+
+
+def test_a_finished_student_is_asked_something_new_without_its_teacher(run_tiny, tiny, tmp_path):
+    """And what its teacher scored on the old questions goes."""
+    record, directory = run_tiny("+exp=student_soft", *SHORT)
+    taught = directory.parents[1] / next_arm(directory, "budget_d4")
+    shutil.rmtree(taught)
+    (job,) = planned(*tiny, "+exp=student_soft", *SHORT, "eval.chars=400", f"hydra.run.dir={tmp_path}")
+    assert job.place.directory == directory
+    again = run(job, roots=[tmp_path])
+    assert again.run_id == record.run_id and not taught.exists()
+    assert again.metrics["val/mlm_loss"] != record.metrics["val/mlm_loss"]
+    assert "teacher/mlm_loss" in record.metrics and "teacher/mlm_loss" not in again.metrics
 
 
 def next_arm(directory, start):

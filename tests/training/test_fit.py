@@ -13,6 +13,7 @@ from ablate.evaluation.run import Known
 from ablate.runs.curves import read_curves
 from ablate.training.callbacks.checkpoint import LAST, PREVIOUS, KeepResumable
 from ablate.training.callbacks.evaluate import crosses_grid
+from ablate.training.callbacks.meter import Meter
 from ablate.training.fit import newest_whole
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
@@ -90,20 +91,25 @@ def test_an_evaluation_that_is_killed_goes_on_where_it_was(run_tiny, monkeypatch
     def die(subject):
         raise Killed
 
-    whole, there = run_tiny(root=tmp_path / "whole")
+    uneven = ("trainer.log_every=5", "+eval.efficiency=true")
+    whole, there = run_tiny(*uneven[:1], root=tmp_path / "whole")
     monkeypatch.setattr("ablate.evaluation.run.speed", die)
     with pytest.raises(Killed):
-        run_tiny("+eval.efficiency=true", root=tmp_path / "killed")
+        run_tiny(*uneven, root=tmp_path / "killed")
     here = tmp_path / "killed" / there.relative_to(tmp_path / "whole")
+    with (here / "metrics.csv").open("a") as file:
+        file.write("16,")  # a row half-written
     kept = here / "checkpoints" / ANSWERS
     known = json.loads(kept.read_text())
     known["metrics"]["val/mlm_loss"] = 1.25  # asked again it would be another
     kept.write_text(json.dumps(known))
     monkeypatch.setattr("ablate.evaluation.run.speed", lambda subject: {"latency_ms": 1.0})
     monkeypatch.setattr("ablate.training.module.Pretraining.training_step", die)
-    resumed, _ = run_tiny("+eval.efficiency=true", root=tmp_path / "killed")
+    resumed, _ = run_tiny(*uneven, root=tmp_path / "killed")
     expected = {**comparable(whole), "val/mlm_loss": 1.25, "latency_ms": 1.0}
     assert comparable(resumed) == expected
+    curves = [read_curves(folder / "metrics.csv")["train/loss"].dropna().tolist() for folder in (here, there)]
+    assert curves[0] == curves[1]
     assert same_model(here, there)
     assert not (here / "checkpoints").exists()
 
@@ -216,6 +222,19 @@ def test_budgets_match_what_was_asked(run_tiny):
     assert by_flops.metrics["train/flops"] == pytest.approx(flops, rel=0.05)
     by_seconds, _ = run_tiny("budget=seconds", "budget.amount=1.5")
     assert 1.5 <= by_seconds.metrics["train/seconds"] < 4
+
+
+def test_a_budget_in_seconds_ends_with_a_whole_update(run_tiny, monkeypatch):
+    """The curve's last row is a mean over updates: parts of another one would raise it."""
+    parts = ("trainer.accumulate=4", "trainer.log_every=1")
+    whole, _ = run_tiny(*parts)
+    monkeypatch.setattr(Meter, "tick", lambda self: setattr(self, "seconds", self.seconds + 0.1))
+    record, directory = run_tiny(*parts, "budget=seconds", "budget.amount=0.95")  # in the third update
+    updates = int(record.metrics["train/updates"])
+    curve = read_curves(directory / "metrics.csv")["train/loss"].dropna()
+    assert len(curve) == updates == 3 and curve.iloc[-1] < 1.2 * curve.iloc[0]
+    of_an_update = whole.metrics["train/masked_predictions"] / whole.metrics["train/updates"]
+    assert record.metrics["train/masked_predictions"] == pytest.approx(updates * of_an_update, rel=0.05)
 
 
 @pytest.mark.parametrize(

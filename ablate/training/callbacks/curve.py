@@ -47,6 +47,10 @@ class Curve(pl.Callback):
         if self.updates >= self.every:
             self.flush(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the last row before the trained model's checkpoint is, which then holds no row in the making."""
+        self.flush(trainer)
+
     def flush(self, trainer: pl.Trainer) -> None:
         """Write a row of means over the updates since the last one.
 
@@ -82,9 +86,11 @@ class Curve(pl.Callback):
             logger.log_metrics(row, step=step)
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums of a row in the making, so that a resumed run writes the same row."""
-        return {"sums": {k: v.detach().cpu() for k, v in self.sums.items()}, "updates": self.updates}
+        """The sums of a row in the making, so that a resumed run writes the same row; and where it is."""
+        sums = {k: v.detach().cpu() for k, v in self.sums.items()}
+        return {"sums": sums, "updates": self.updates, "step": self._seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue the row."""
+        """Continue the row; the file is cut here too, for nothing starts where training is over."""
         self.sums, self.updates = dict(state_dict["sums"]), int(state_dict["updates"])
+        self.file.cut(int(state_dict["step"]))

@@ -20,6 +20,11 @@ class Meter(pl.Callback):
         self.masked = 0
         self.positions = 0
         self._started: float | None = None
+        self._seen = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin where the checkpoint is."""
+        self._seen = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -30,11 +35,12 @@ class Meter(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count a microbatch; stop when the seconds are used up."""
+        """Count a microbatch; stop at the end of the update in which the seconds are used up."""
         self.tick()
         self.masked += batch["masked_labels"].shape[0]
         self.positions += batch["input_ids"].numel()
-        if self.budget.updates is None and self.budget.spent(trainer.global_step, self.seconds):
+        updated, self._seen = trainer.global_step != self._seen, trainer.global_step
+        if updated and self.budget.updates is None and self.budget.spent(trainer.global_step, self.seconds):
             trainer.should_stop = True
 
     def tick(self) -> None:
