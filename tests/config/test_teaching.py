@@ -138,7 +138,7 @@ def test_a_finished_student_is_asked_something_new_without_its_teacher(run_tiny,
     record, directory = run_tiny("+exp=student_soft", *SHORT)
     taught = directory.parents[1] / next_arm(directory, "budget_d4")
     shutil.rmtree(taught)
-    (job,) = planned(*tiny, "+exp=student_soft", *SHORT, "eval.chars=400", f"hydra.run.dir={tmp_path}")
+    (job,) = planned(*tiny, "+exp=student_soft", *SHORT, "eval.chars=20000", f"hydra.run.dir={tmp_path}")
     assert job.place.directory == directory
     again = run(job, roots=[tmp_path])
     assert again.run_id == record.run_id and not taught.exists()

@@ -150,7 +150,9 @@ def test_times_from_two_machines_are_not_compared(folder):
     assert "different machines" in verdict(folder, study_of([claim | {"id": "fast"}])).verdict.reason
 
 
-@pytest.mark.parametrize(("key", "what"), [("latency_ms/length", "tokens per input"), ("latency_ms/threads", "threads")])
+@pytest.mark.parametrize(
+    ("key", "what"), [("latency_ms/length", "tokens per input"), ("latency_ms/threads", "threads")]
+)
 def test_speeds_of_unlike_measurements_are_not_compared(tmp_path, key, what):
     """One arm was measured again by itself, with other inputs or threads."""
     alike = {"latency_ms": 2.0, "latency_ms/length": 64.0, "latency_ms/threads": 1.0}
@@ -158,8 +160,8 @@ def test_speeds_of_unlike_measurements_are_not_compared(tmp_path, key, what):
         for seed in range(5):
             own = {key: 128.0} if arm == "dynamic" and seed == 4 else {}
             write_run(tmp_path, arm, seed, {**alike, **own}, changes=changes)
-    claim = CLAIM | {"id": "fast", "kind": "speed", "metric": "latency_ms", "contrast": "bert / dynamic", "margin": None}
-    one = verdict(tmp_path, study_of([claim], control=None)).verdict
+    fast = {"id": "fast", "kind": "speed", "metric": "latency_ms", "contrast": "bert / dynamic", "margin": None}
+    one = verdict(tmp_path, study_of([CLAIM | fast], control=None)).verdict
     assert one.verdict == "not testable"
     assert f"different numbers of {what} are compared: {'64' if 'length' in key else '1'} and 128" in one.reason
 
