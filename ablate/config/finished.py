@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ablate.config.naming import data_name, source_keys
 from ablate.config.packing import Planned
@@ -67,7 +68,7 @@ def _run_id(job: Planned, *, fingerprint: str, corpus: str) -> str | None:
     trainer = job.cfg.trainer
     try:
         device = choose_device(trainer.accelerator)
-        named = {
+        named: dict[str, Any] = {
             "fingerprint": fingerprint, "corpus": corpus,
             "numerics": resolve_numerics(trainer.precision, trainer.dropout_bits, device),
         }  # fmt: skip

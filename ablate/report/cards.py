@@ -112,7 +112,10 @@ def _p(one: JudgedClaim) -> str:
     if verdict.verdict == "contradicted":
         text = p_text(verdict.p_contradicted_holm)
         return f"{text} against it" if text else ""
-    return p_text(verdict.p_negligible_holm if verdict.verdict == "negligible" else verdict.p_holm)
+    if verdict.verdict == "negligible":
+        text = p_text(verdict.p_negligible_holm)
+        return f"{text} that it is negligible" if text else ""
+    return p_text(verdict.p_holm)
 
 
 def _facts(one: JudgedClaim, runs: Sequence[Run]) -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ class Row:
 
     id: str
     says: str
+    metric: str
     source: str
     published: str
     cells: tuple[tuple[Cell, ...], ...]
@@ -106,7 +107,8 @@ def _study(name: str, reports: Iterable[_Report], columns: Sequence[str]) -> dic
     said = {claim["id"]: claim for one in mine for claim in one.claims}
     rows = [
         Row(
-            id=key, says=str(claim.get("says", "")), source=str(claim.get("source", "")), published=_published(claim),
+            id=key, says=str(claim.get("says", "")), metric=str(claim.get("metric") or ""),
+            source=str(claim.get("source", "")), published=_published(claim),
             cells=tuple(tuple(_cells(key, column, mine)) for column in columns),
         )
         for key, claim in said.items()
@@ -156,7 +158,7 @@ def _numbers(claim: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _published(claim: Mapping[str, Any]) -> str:
-    """`RoBERTa T1: +0.4 SQuAD 2.0 F1, ...`: the differences that the papers print for the claim.
+    """`RoBERTa T1, dynamic against static: +0.4 SQuAD2.0-dev F1, ...`: the differences that the papers print.
 
     What a row without the claim's ingredient loses is turned.
     """
@@ -166,7 +168,8 @@ def _published(claim: Mapping[str, Any]) -> str:
         difference = -one["value"] if loses else one["difference"]
         number = f"{one['value']:g}" if difference is None else f"{round(difference, 4):+g}".replace("-", "−")
         what = " ".join(str(one[key]).removesuffix(LOST).replace("_", " ") for key in ("dataset", "metric") if one[key])
-        tables.setdefault(one["table"], []).append(f"{number} {what}")
+        rows = " against ".join(str(one[key]) for key in ("row", "against_row") if one[key])
+        tables.setdefault(f"{one['table']}, {rows}", []).append(f"{number} {what}")
     return "; ".join(f"{table}: {', '.join(found)}" for table, found in tables.items())
 
 

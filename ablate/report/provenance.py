@@ -44,7 +44,8 @@ def rerun_lines(collected: Collected) -> list[tuple[str, str]]:
         csv = f"python -m ablate.report {name}.csv --study {archive.study.name}{values}"
         return [*([(csv, "this page, from the csv")] if known else []), _FROM_FILES]
     shas = sorted({one.git_sha for one in archive.origins.values() if one.git_sha})
-    checkout = [(f"git checkout {shas[0]}", "the code that ran")] if len(shas) == 1 else []
+    where = "the code that ran, where the repository has that commit"
+    checkout = [(f"git checkout {shas[0]}", where)] if len(shas) == 1 else []
     return [
         *checkout,
         *((command, "every run; finished ones are skipped") for command in _sweeps(collected)),

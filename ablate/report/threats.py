@@ -70,14 +70,22 @@ def _plateau(collected: Collected) -> Iterator[Threat]:
     of_arm: dict[str, list[float]] = {}
     for run, gain in gains:
         of_arm.setdefault(run.arm, []).append(gain)
-    near = [arm for arm, values in of_arm.items() if sum(values) / len(values) < PLATEAU]
+    means = {arm: sum(values) / len(values) for arm, values in of_arm.items()}
+    above = [arm for arm, gain in means.items() if gain < 0]
+    near = [arm for arm, gain in means.items() if 0 <= gain < PLATEAU]
+    if above:
+        yield (
+            "Worse than word frequencies",
+            f"{listed(above)}: on average above the loss of a model that knows word frequencies only, with its text or "
+            "its masks learnt by heart, or nothing learnt. How far above says little.",
+        )
     if near:
         yield (
             "Plateau",
             f"{listed(near)}: on average less than {PLATEAU:g} nats below the loss of a model that knows word "
             "frequencies only. There every recipe looks the same.",
         )
-    stuck = [f"{run.arm} seed {run.seed}" for run, gain in gains if gain < PLATEAU and run.arm not in near]
+    stuck = [f"{run.arm} seed {run.seed}" for run, gain in gains if gain < PLATEAU and run.arm not in (*near, *above)]
     if stuck:
         yield (
             "Runs on the plateau",

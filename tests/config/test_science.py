@@ -141,8 +141,8 @@ def test_the_order_of_keys_and_one_against_one_point_nought_do_not():
     [
         ([], ["+exp=bert"]),
         ([], ["+exp=static_masking"]),
-        (["optim.batch_multiple=2"], ["+exp=batch_x2"]),
-        (["optim.batch_tokens=4096"], ["+exp=batch_x2"]),
+        (["optim.batch_multiple=2", "optim.lr_multiple=1.4142"], ["+exp=batch_x2"]),
+        (["optim.batch_tokens=4096", "optim.lr_multiple=1.4142"], ["+exp=batch_x2"]),
         (["budget.multiple=2"], ["+exp=budget_x2"]),
         (["budget.amount=8000000"], ["+exp=budget_x2"]),
         (["budget=updates", "scale.tokens=100000", "scale.batch=10"], ["budget=updates", "budget.multiple=2",

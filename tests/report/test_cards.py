@@ -103,6 +103,17 @@ def test_threats_name_the_plateau_the_unmeasured_and_the_single_learning_rate(co
     assert "Verdicts rest on 6 paired seeds" in threats["Seeds"]
 
 
+def test_arms_worse_than_word_frequencies_are_not_said_to_be_on_the_plateau(collected):
+    runs = tuple(
+        replace(run, record=replace(run.record, metrics={**run.metrics, "val/unigram_loss": 1.0}))
+        if run.arm == "half" else run for run in collected.material.runs
+    )  # fmt: skip
+    threats = dict(threats_of(replace(collected, material=replace(collected.material, runs=runs))))
+    assert threats["Worse than word frequencies"].startswith("half: on average above")
+    assert threats["Plateau"].startswith("quarter: ")
+    assert "Runs on the plateau" not in threats
+
+
 def test_arms_of_other_tokens_are_a_threat(collected):
     changes = {"half": {"tokenizer._target_": ("WordPiece", "ByteBPE")}}
     others = replace(collected, material=replace(collected.material, changes=changes))

@@ -29,7 +29,8 @@ def test_every_claim_has_a_row_with_its_interval_verdict_and_where_it_was_tried(
 
 def test_what_the_papers_print_stands_beside_it(text):
     row = next(row for row in text.splitlines() if row.startswith("| using individual sentences hurts") and "to" in row)
-    assert "RoBERTa T2: " in row and "SQuAD" in row and "SST" in row
+    assert "| `embedded/mean` | RoBERTa T2, SEGMENT-PAIR against SENTENCE-PAIR: " in row
+    assert "SQuAD" in row and "SST" in row
 
 
 def test_a_study_under_way_is_said_to_be_and_is_no_evidence(report, tmp_path):
@@ -66,10 +67,12 @@ def test_a_verdict_is_not_shown_without_its_caveats_and_arithmetic_is_not_counte
 
 @pytest.mark.parametrize(
     ("metric", "difference", "value", "shown"),
-    [("accuracy", 0.30000000000000004, 84.3, "T1: +0.3 MNLI-m accuracy"),
-     ("accuracy", -0.5, 84.3, "T1: −0.5 MNLI-m accuracy"), ("parameters", None, 66, "T1: 66 MNLI-m parameters"),
-     ("macro_score_delta", None, -3.69, "T1: +3.69 MNLI-m macro score")],
+    [("accuracy", 0.30000000000000004, 84.3, "T1, A against B: +0.3 MNLI-m accuracy"),
+     ("accuracy", -0.5, 84.3, "T1, A against B: −0.5 MNLI-m accuracy"),
+     ("parameters", None, 66, "T1, A: 66 MNLI-m parameters"),
+     ("macro_score_delta", None, -3.69, "T1, A: +3.69 MNLI-m macro score")],
 )  # fmt: skip
 def test_a_published_figure_is_turned_the_way_the_claim_is_put(metric, difference, value, shown):
-    one = {"table": "T1", "dataset": "MNLI-m", "metric": metric, "value": value, "difference": difference}
+    rows = {"row": "A", "against_row": None if difference is None else "B"}
+    one = {"table": "T1", **rows, "dataset": "MNLI-m", "metric": metric, "value": value, "difference": difference}
     assert _published({"published": [one]}) == shown

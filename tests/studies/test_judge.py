@@ -58,9 +58,11 @@ def test_exact_claims_need_no_runs(tmp_path):
     study = study_of([
         exact | {"contrast": {"check": "same_encoder", "arms": ["roberta", "bert"]}},
         exact | {"id": "f", "contrast": {"check": "kl_is_cross_entropy"}},
+        exact | {"id": "g", "contrast": {"check": "distilbert_is_forty_percent_smaller"}},
     ])  # fmt: skip
     judged = api.judge(tmp_path, study)
-    assert [one.verdict.verdict for one in judged.claims] == ["supported", "supported"]
+    assert [one.verdict.verdict for one in judged.claims] == ["supported"] * 3
+    assert "are 39.4 % fewer, which is 40 % to the precision" in judged.claims[2].verdict.reason
     assert "token types (False against True)" in judged.claims[0].verdict.reason
 
 
