@@ -41,16 +41,49 @@ def test_a_planned_look_spends_its_share_of_alpha(folder):
     assert judged.claims[0].verdict.alpha == 0.02
 
 
+def write_ladder(folder, *variants, multiple=1.0, dynamic=3.5):
+    """All arms again, with the overrides in the names of their folders and at a multiple of the learning rate."""
+    suffix = "".join(f".{variant}" for variant in variants)
+    lr = {"optim.lr": 0.001 * multiple}
+    write_arm(folder, f"bert{suffix}", 4.0, changes=lr)
+    write_arm(folder, f"dynamic{suffix}", dynamic, noise=NOISE[::-1], changes={"masking.copies": None, **lr})
+    write_arm(folder, f"quarter{suffix}", 5.0, noise=NOISE**2, changes={"budget.amount": 5120, **lr})
+
+
 def test_the_ladder_says_how_stable_a_verdict_is(folder):
-    for multiple, level in (("0.5", 3.5), ("2", 4.5)):
-        suffix = f".optim.lr_ladder-{multiple}"
-        lr = {"optim.lr": 0.001 * float(multiple)}
-        write_arm(folder, f"bert{suffix}", 4.0, changes=lr)
-        write_arm(folder, f"dynamic{suffix}", level, noise=NOISE[::-1], changes={"masking.copies": None, **lr})
-        write_arm(folder, f"quarter{suffix}", 5.0, noise=NOISE**2, changes={"budget.amount": 5120, **lr})
+    write_ladder(folder, "optim.lr_ladder-0.5", multiple=0.5)
+    write_ladder(folder, "optim.lr_ladder-2", multiple=2, dynamic=4.5)
     one = verdict(folder)
     assert one.verdict.verdict == "supported"
     assert one.stable == (1, 2)
+
+
+@pytest.mark.parametrize("other", ["model.layers-2", "scale.tokens-3000000.0"])
+@pytest.mark.parametrize("own", [[], ["optim.lr_ladder-1.0"]], ids=["unnamed", "1.0"])
+def test_under_another_override_the_verdict_is_that_at_the_arms_own_rate(tmp_path, other, own):
+    write_ladder(tmp_path, *sorted([other, *own]))
+    for multiple in (0.5, 2):
+        ladder = f"optim.lr_ladder-{multiple}"
+        write_ladder(tmp_path, *sorted([other, ladder]), multiple=multiple, dynamic=4.5)
+    judged = api.judge(tmp_path, study_of())
+    assert judged.variant == ".".join(sorted([other, *own]))
+    assert judged.claims[0].verdict.verdict == "supported"
+    assert judged.claims[0].stable == (0, 2)
+    assert judged.notes == ()
+
+
+def test_the_ladder_of_other_overrides_is_not_the_verdicts(folder):
+    write_ladder(folder, "optim.lr_ladder-2", "scale.tokens-3000000.0", multiple=2, dynamic=4.5)
+    judged = api.judge(folder, study_of())
+    assert (judged.variant, judged.claims[0].stable) == ("", None)
+    assert "not judged: optim.lr_ladder-2.scale.tokens-3000000.0" in judged.notes[0]
+
+
+def test_without_runs_at_the_arms_own_rate_the_first_of_the_ladder_is_judged(tmp_path):
+    write_ladder(tmp_path, "optim.lr_ladder-0.5", multiple=0.5)
+    write_ladder(tmp_path, "optim.lr_ladder-2", multiple=2)
+    judged = api.judge(tmp_path, study_of())
+    assert (judged.variant, judged.claims[0].stable) == ("optim.lr_ladder-0.5", (1, 1))
 
 
 def test_exact_claims_need_no_runs(tmp_path):
