@@ -40,6 +40,11 @@ def recipe(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): plain[key] for key in SCIENCE if key in plain}
 
 
+def without_labels(plain: dict[str, Any]) -> dict[str, Any]:
+    """The recipe by what its labels come to, as a run id knows it: half of 4 layers is 2 layers."""
+    return {key: _without_labels(value) for key, value in plain.items()}
+
+
 def identity(
     cfg: DictConfig, *, fingerprint: str, corpus: str, numerics: "Numerics", teacher: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def identity(
     teacher by what `teaching.teacher_identity` says of it.
     """
     plain = recipe(cfg)
-    science: dict[str, Any] = {key: _without_labels(value) for key, value in plain.items()}
+    science = without_labels(plain)
     science["data"] = {"fraction": plain["data"]["fraction"], "fingerprint": fingerprint}
     science["tokenizer"] = {**{k: v for k, v in science["tokenizer"].items() if k != "path"}, "corpus": corpus}
     science.pop("teacher", None)

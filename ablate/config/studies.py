@@ -13,10 +13,11 @@ from ablate.config.including import with_included
 from ablate.config.naming import exp_value
 from ablate.config.paths import given_dirs
 from ablate.config.reference import with_flops
-from ablate.config.science import recipe
+from ablate.config.science import recipe, without_labels
 from ablate.errors import UserError, one_line
 from ablate.runs.collect import Run
 from ablate.studies.exact import Recipes
+from ablate.studies.families import judged_runs
 from ablate.studies.study import Study, read_study
 
 
@@ -79,14 +80,19 @@ def arm_recipes(
 
 
 def recipes_compared(study: Study, runs: Sequence[Run], *, config_dirs: tuple[Path, ...] = ()) -> Recipes:
-    """What exact claims compare: the recipes that were run; composed where none was.
+    """What exact claims compare: the recipes of the judged runs, or those of the study's files until all arms have run.
+
+    One that ran is never held against one that did not: the former has its command's scale, the latter the study's.
 
     Raises:
         UserError: as `arm_recipes`.
     """
     needed = {arm for claim in study.claims if claim.kind == "exact" for arm in claim.arms}
-    ran = {run.arm: run.identity for run in runs if run.identity}
-    return {**arm_recipes(study, [], config_dirs=config_dirs, arms=needed - set(ran)), **ran}
+    ran = {run.arm: run.identity for run in judged_runs(study, runs) if run.identity}
+    if needed <= set(ran):
+        return ran
+    composed = arm_recipes(study, [], config_dirs=config_dirs, arms=needed)
+    return {arm: without_labels(plain) for arm, plain in composed.items()}
 
 
 def _recipe(arm: str, study: Study, overrides: Sequence[str], config_dirs: tuple[Path, ...]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ KEYS = ("kind", "switches", "base", "claims")
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Switches, each an exp that turns one thing of the recipe; `base` is the arm with none of them.
+    """Switches, each an exp that turns one thing of the recipe; `base` is the arm with none of them, to which they add.
 
     claims: keys that every generated claim shares (kind, metric, margin, ...), and `factors`, per switch.
     """
@@ -54,8 +54,8 @@ def read_design(plain: Any) -> Design | None:
 
 
 def combined(switches: Sequence[str], base: str) -> str:
-    """The name of the arm with these switches on."""
-    return JOIN.join(switches) or base
+    """The name of the arm with these switches on: after its base, but for bert, which every exp starts from."""
+    return JOIN.join(switches if switches and base == "bert" else [base, *switches])
 
 
 def arms_of(design: Design) -> tuple[str, ...]:
@@ -86,7 +86,8 @@ def claims_of(design: Design) -> list[dict[str, Any]]:
         for a, b in itertools.combinations(design.switches, 2):
             claims.append(
                 {**shared, "id": f"interaction_{a}_{b}", "says": f"the effects of {a} and {b} add up",
-                 "contrast": f"{combined((a, b), design.base)} - {a} - {b} + {design.base}",
+                 "contrast": f"{combined((a, b), design.base)} - {combined((a,), design.base)}"
+                             f" - {combined((b,), design.base)} + {design.base}",
                  "factors": [*factors[a], *factors[b]], **interaction}
             )  # fmt: skip
     return claims
@@ -95,7 +96,7 @@ def claims_of(design: Design) -> list[dict[str, Any]]:
 def contrast_of(design: Design, switch: str) -> str:
     """What a switch does: added to the base, taken from the whole, or averaged over the other switches."""
     if design.kind == "add_one_in":
-        return f"{switch} - {design.base}"
+        return f"{combined((switch,), design.base)} - {design.base}"
     if design.kind == "leave_one_out":
         rest = [s for s in design.switches if s != switch]
         return f"{combined(design.switches, design.base)} - {combined(rest, design.base)}"

@@ -1,5 +1,6 @@
 """Which runs belong to which of a study's parts: the studies that it includes, or the study itself."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,13 +9,21 @@ from ablate.config.science import LADDER
 from ablate.runs.collect import Run
 from ablate.studies.study import Study
 
-OF_LADDER = f"{LADDER}-"  # how the variants of a robustness ladder are named
+_ON_LADDER = re.compile(rf"(?:^|\.){re.escape(LADDER)}-(\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)")  # within a variant
 
 
 def main_variant(runs: Sequence[Run]) -> str:
-    """The variant that is judged: the plain one, where there is any run of it, or the first."""
-    variants = sorted({run.variant for run in runs})
-    return "" if "" in variants or not variants else variants[0]
+    """The variant that is judged: the plain one, where there is any run of it, or the first.
+
+    One at the arms' own learning rates goes before those of a ladder, whatever else was overridden with them.
+    """
+    return min({run.variant for run in runs}, key=_rank, default="")
+
+
+def ladder_of(main: str, variants: Sequence[str]) -> list[str]:
+    """The variants that differ from the judged one in the multiple of the learning rate alone."""
+    own, rest = _split(main)
+    return [v for v in variants if _split(v)[1] == rest and _split(v)[0] != own]
 
 
 def judged_runs(study: Study, runs: Sequence[Run], *, foreign: bool = False) -> list[Run]:
@@ -38,8 +47,7 @@ def runs_of(part: Study, runs: Sequence[Run], *, foreign: bool = False) -> list[
     """
     named = [(run, _variant(run, part, foreign=foreign)) for run in runs]
     own = [replace(run, variant=variant) for run, variant in named if variant is not None]
-    asked = {f"{OF_LADDER}{multiple:g}" for multiple in part.robustness}
-    ladder = {run.variant for run in own if run.variant.startswith(OF_LADDER)} - asked
+    ladder = {run.variant for run in own if _split(run.variant)[0] not in (1.0, *part.robustness)}
     partial = {v for v in ladder if {run.arm for run in own if run.variant == v} != set(part.arms)}
     return [run for run in own if run.variant not in partial]
 
@@ -56,6 +64,22 @@ def strays(study: Study, runs: Sequence[Run], *, foreign: bool = False) -> list[
             asked = ", ".join(f"{key}={value}" for key, value in part.overrides.items())
             notes.append(f"runs of {', '.join(without)} without {asked} are left out: {part.name} asks for it")
     return notes
+
+
+def _split(variant: str) -> tuple[float, str]:
+    """The multiple of the learning rate that a variant names, 1 where it names none, and its other overrides.
+
+    Overrides stand in the order of their names, so that the ladder's may have others before and after it.
+    """
+    found = _ON_LADDER.search(variant)
+    if found is None:
+        return 1.0, variant
+    return float(found[1]), f"{variant[: found.start()]}{variant[found.end() :]}".strip(".")
+
+
+def _rank(variant: str) -> tuple[bool, str, str]:
+    multiple, rest = _split(variant)
+    return multiple != 1.0, rest, variant
 
 
 def _variant(run: Run, part: Study, *, foreign: bool = False) -> str | None:

@@ -15,7 +15,7 @@ from ablate.studies.audit import ArmAudit, audit
 from ablate.studies.claims import StudyClaim
 from ablate.studies.evidence import Gathered, Table, gather
 from ablate.studies.exact import Recipes
-from ablate.studies.families import OF_LADDER, judged_runs, main_variant, runs_of, strays
+from ablate.studies.families import judged_runs, ladder_of, main_variant, runs_of, strays
 from ablate.studies.foreign import Examples
 from ablate.studies.papers import Figure, published
 from ablate.studies.registration import Standing, standing
@@ -74,7 +74,7 @@ def judge(
     stands = {claim.id: _standing(claim, study, used, entries or [], foreign=foreign) for claim in study.claims}
     given: dict[str, Any] = {"recipes": recipes, "foreign": foreign, "examples": examples}
     judged, seeds, alpha = _judge_variant(study, runs, main, stands=stands, **given)
-    ladder = [v for v in variants if v.startswith(OF_LADDER) and v != main]
+    ladder = ladder_of(main, variants)
     others = [_judge_variant(study, runs, v, **given)[0] for v in ladder]
     claims = [_dressed(claim, gathered, verdict, stands[claim.id]) for claim, gathered, verdict in judged]
     if others:

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_runs import write_run
+from synthetic_runs import edit, write_run
 from synthetic_study import write_nsp
 
 from ablate import api
@@ -105,6 +105,19 @@ def test_each_study_is_judged_as_if_it_were_alone(folder):
     assert [claims["larger"], claims["smaller"]] == alone(folder, RATES, ["bert", "large", *ladder])
     assert [claims["masks"]] == alone(folder, MASKS, MASKS["arms"])
     assert [claims["bpe"]] == alone(folder, TEXT, ["cased.budget-bytes", "bpe.budget-bytes"])
+
+
+@pytest.mark.parametrize("other", ["model.layers-2", "scale.tokens-3000000.0"])
+def test_each_study_keeps_its_ladder_under_another_override(folder, other):
+    plain = as_plain(api.judge(folder))["claims"]
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        arm, *variants = path.name.partition(".")[::2]
+        path.rename(folder / ".".join([arm, *sorted([other, *filter(None, variants)])]))
+    for path in folder.glob("*/*/result.json"):
+        edit(path, arm=path.parent.parent.name)
+    judged = api.judge(folder)
+    assert as_plain(judged)["claims"] == plain
+    assert {one.variant for one in judged.families} == {other}
 
 
 def test_the_shipped_papers_say_of_nsp_what_nsp_says(tmp_path):
