@@ -15,6 +15,7 @@ from ablate.runs.directory import Place
 
 DEFAULT_SCALE, DEFAULT_DATA = "laptop", "pydocs"
 JOIN = "__"  # between the exps of an arm that combines several: `+exp=[a,b]` is the arm a__b
+_VARIANT, _FOLDER = 118, 255  # characters of a variant; of a folder's name, in most file systems
 _SOURCE_KEYS_KEPT = ("data.fraction",)  # other data keys say where the corpus is: the study's name carries that
 
 
@@ -56,7 +57,11 @@ def source_keys(cfg: DictConfig) -> dict[str, Any]:
 
 
 def arm_name(overrides: list[str]) -> str:
-    """The exp's name plus `.<key>-<value>` for every other override that changes the recipe."""
+    """The exp's name plus `.<key>-<value>` for every other override that changes the recipe.
+
+    Raises:
+        UserError: the exps are too many for a folder's name.
+    """
     exp, rest = "bert", []
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group
@@ -65,7 +70,26 @@ def arm_name(overrides: list[str]) -> str:
             exp = JOIN.join(part.strip() for part in value.strip("[]").split(","))
         elif _changes_recipe(key) and (key, value) != (LADDER, "1"):
             rest.append(f"{key}-{value}")
-    return safe(".".join([exp, *sorted(rest)]))
+    name = f"{_clean(exp)}.{_variant(rest)}".strip(".") or "unnamed"
+    if len(name) > _FOLDER:
+        raise UserError(
+            f"+exp={exp_value(exp)}: {len(name)} characters with its overrides, and a folder's name has at most "
+            f"{_FOLDER}; write them into one exp of your own"
+        )
+    return name
+
+
+def _variant(overrides: list[str]) -> str:
+    """The overrides in order. Of those too long together, the shorter ones and a hash of all: overrides are kept whole
+    or not at all, because studies know their runs by them, and are the same beside every exp."""
+    whole = ".".join(sorted(overrides))
+    if len(_clean(whole)) <= _VARIANT:
+        return _clean(whole)
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:12]
+    kept = sorted(map(_clean, overrides), key=lambda one: (len(one), one))
+    while len(".".join([*kept, digest])) > _VARIANT:
+        kept.pop()
+    return ".".join([*sorted(kept), digest])
 
 
 def exps_of(arm: str) -> list[str]:
@@ -88,7 +112,11 @@ def _changes_recipe(key: str) -> bool:
 
 def safe(name: str) -> str:
     """The name as one folder's: no separators, no `=` (Hydra's grammar), at most 120 characters."""
-    clean = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "unnamed"
+    clean = _clean(name) or "unnamed"
     if len(clean) <= 120:
         return clean
     return clean[:107] + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")

@@ -53,7 +53,7 @@ def _study_file(path: Path, overrides: Sequence[str], config_dirs: tuple[Path, .
     if not path.is_file():
         raise UserError(f"{path}: no such study file")
     if path.parent.name == "study":
-        return named_study(path.stem, overrides, config_dirs=(path.parent.parent,))
+        return named_study(path.stem, overrides, config_dirs=(path.parent.parent, *config_dirs))
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except YAMLError as error:

@@ -146,8 +146,8 @@ class Batches(Dataset[Batch]):
         rows = plan.batch_tokens // plan.longest  # every update has at least as many
         if not 1 <= accumulate <= rows:
             raise UserError(
-                f"trainer.accumulate={accumulate} does not divide updates of optim.batch_tokens={plan.batch_tokens}: "
-                f"with sequences of up to {plan.longest} positions give 1 to {rows}"
+                f"trainer.accumulate={accumulate}: must be from 1 to {rows} (sequences that any update of "
+                f"optim.batch_tokens={plan.batch_tokens} has at least, the longest being of {plan.longest} positions)"
             )
         self.store, self.sequences, self.plan, self.masking = store, sequences, plan, masking
         self.mask_seed, self.vocabulary, self.accumulate = mask_seed, vocabulary, accumulate

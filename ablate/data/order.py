@@ -86,10 +86,6 @@ class UpdatePlan:
             parts.append(order[begin:end])
         return np.concatenate(parts), np.repeat(np.array(epochs), [len(part) for part in parts])
 
-    def num_updates(self, tokens: int) -> int:
-        """How many updates a budget of `tokens` positions takes: enough blocks to hold it, at least one."""
-        return max(-(-tokens // self.batch_tokens), 1)
-
     def tokens_until(self, update: int) -> int:
         """Positions in all updates before `update`: the first position of its first sequence."""
         position = update * self.batch_tokens

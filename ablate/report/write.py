@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ablate.command import check_writable
 from ablate.errors import UserError
-from ablate.report.archive import folder_name, kept_runs, write_archive
+from ablate.report.archive import ARCHIVE, folder_name, kept_runs, write_archive
 from ablate.report.collect import Collected
 from ablate.report.compare import VERDICTS, Comparison
 from ablate.report.figures import figures
@@ -33,7 +33,8 @@ class Written:
 
 
 def write_report(collected: Collected, folder: Path, *, comparison: Comparison | None = None) -> Written:
-    """Write everything into the folder; figures and tables of an earlier report there are replaced.
+    """Write everything into the folder; figures and tables of an earlier report there are replaced. What the folder is
+    known by as a report comes before the page, so that one that was interrupted can be made again.
 
     Raises:
         UserError: the folder is something else than a report's, keeps runs that would be lost, or cannot be written.
@@ -48,10 +49,10 @@ def write_report(collected: Collected, folder: Path, *, comparison: Comparison |
     for sheet in sheets:
         save_sheet(sheet, folder / "tables")
     said = view(collected, sheets, comparison)
-    _write(folder / PAGE, render_page(said, plots, folder / "figures"))
-    _write(folder / TEXT, render_markdown(said, plots))
     write_archive(folder, collected.archive, tasks=_tasks(collected))
     write_verdicts(folder / VERDICTS, collected.material.judgement)
+    _write(folder / PAGE, render_page(said, plots, folder / "figures"))
+    _write(folder / TEXT, render_markdown(said, plots))
     return Written(folder=folder, plots=tuple(plots), sheets=tuple(sheets))
 
 
@@ -70,8 +71,12 @@ def _check(folder: Path) -> None:
         raise UserError(f"--out {folder}: is a file")
     if (folder / REGISTRATION).exists() or any(folder.glob("*/seed-*/result.json")):
         raise UserError(f"--out {folder}: holds runs; choose a folder of its own for the report")
-    if (folder / PAGE).exists() and not (folder / VERDICTS).exists():
+    if (folder / PAGE).exists() and not _is_report(folder):
         raise UserError(f"--out {folder}: holds an {PAGE} that is no report's; choose another folder")
+
+
+def _is_report(folder: Path) -> bool:
+    return (folder / ARCHIVE).exists() or (folder / VERDICTS).exists()
 
 
 def _check_kept(collected: Collected, folder: Path) -> None:
@@ -87,7 +92,7 @@ def _check_kept(collected: Collected, folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Figures and tables that an earlier report left, so that none outlives what it shows."""
-    if (folder / VERDICTS).exists():
+    if _is_report(folder):
         kinds = (("figures", (".svg", ".png")), ("tables", (".csv", ".md", ".tex")))
         for path in (p for name, ends in kinds for p in (folder / name).glob("*") if p.suffix in ends):
             path.unlink()

@@ -14,9 +14,18 @@ from filelock import FileLock, Timeout
 from ablate.config.science import difference
 from ablate.errors import UserError
 from ablate.runs.provenance import provenance, session
-from ablate.runs.record import Record, UnreadableRecord, read_result, write_json, write_result
+from ablate.runs.record import (
+    RESULT,
+    Record,
+    UnreadableRecord,
+    read_result,
+    remove_failure,
+    write_json,
+    write_result,
+)
 
 LOCK, PROVENANCE = ".lock", "provenance.json"
+_LOOKS = 1.0  # seconds that a look at the lock may take (`ablate.status` takes it for an instant)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def held(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / LOCK)
-        with lock.acquire(timeout=0):
+        with lock.acquire(timeout=_LOOKS):
             yield
     except Timeout as error:
         raise Occupied(
@@ -82,13 +91,22 @@ def check_same_run(directory: Path, run_id: str, identity: dict[str, Any]) -> No
 
 
 def find(place: Place, run_id: str, *, roots: list[Path], notice: Callable[[str], None]) -> Record | None:
-    """The record of this run where it is finished: here, or anywhere under the run roots (it is then copied)."""
+    """The record of this run where it is finished: here, or anywhere under the run roots (it is then copied).
+
+    Raises:
+        Occupied: the record here is another run's.
+    """
     try:
         record = read_result(place.directory)
     except UnreadableRecord as error:
         notice(f"{error}; running it again")
         record = None
-    if record is not None and record.run_id == run_id:
+    if record is not None and record.run_id != run_id:
+        raise Occupied(
+            f"{place.directory / RESULT} is the record of another run ({record.run_id}, not {run_id}); "
+            f"choose another hydra.run.dir or hydra.sweep.dir, or delete {place.directory}"
+        )
+    if record is not None:
         return record
     found = find_elsewhere(run_id, roots, besides=place.directory)
     if found is None:
@@ -114,7 +132,11 @@ def write_config(directory: Path, config: str) -> None:
 def write_before(
     directory: Path, *, config: str, run_id: str, what: dict[str, Any], fingerprint: str, device: torch.device
 ) -> None:
-    """What is known before training: the composed config (YAML) and provenance.json, which grows by a session."""
+    """What is known before training: the composed config (YAML) and provenance.json, which grows by a session.
+
+    A run that is tried again has not failed yet: what it failed by last time goes.
+    """
+    remove_failure(directory)
     write_config(directory, config)
     path = directory / PROVENANCE
     if path.exists():

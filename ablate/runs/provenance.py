@@ -47,7 +47,7 @@ def session(device: torch.device) -> dict[str, Any]:
 
 
 def git_state(source: Path = Path(__file__)) -> dict[str, Any]:
-    """`git_sha` and `git_dirty` of the checkout that the code runs from; null outside one.
+    """`git_sha` and `git_dirty` of the checkout that the code runs from; null where git knows of none.
 
     Code that lies inside somebody else's checkout (in its virtual environment, say) is not of it: git has to know
     `source`, a file of the code.
@@ -56,7 +56,7 @@ def git_state(source: Path = Path(__file__)) -> dict[str, Any]:
     known = _git(folder, "ls-files", "--error-unmatch", source.name) is not None
     sha = _git(folder, "rev-parse", "HEAD") if known else None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"git_sha": sha, "git_dirty": None if sha is None else bool(status)}
+    return {"git_sha": sha, "git_dirty": None if None in (sha, status) else bool(status)}
 
 
 def hardware(device: torch.device) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def write_result(directory: Path, record: Record) -> None:
     extra = plain.pop("extra")
     plain["metrics"] = {k: v if _finite(v) else str(v) for k, v in sorted(record.metrics.items())}
     write_json(directory / RESULT, {**plain, **extra})
-    (directory / FAILURE).unlink(missing_ok=True)
+    remove_failure(directory)
 
 
 def read_result(directory: Path) -> Record | None:
@@ -110,6 +110,11 @@ def read_failure(directory: Path) -> dict[str, Any] | None:
         return json.loads((directory / FAILURE).read_text())
     except (OSError, ValueError):
         return None
+
+
+def remove_failure(directory: Path) -> None:
+    """Forget what went wrong last time."""
+    (directory / FAILURE).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from ablate.config.compose import compose_one
 from ablate.config.naming import arm_name, data_name, safe, study_name
+from ablate.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,40 @@ def test_a_safe_name_is_one_folder_and_no_trouble_for_hydra(name):
 
 def test_long_names_stay_apart():
     assert safe("x" * 300 + "a") != safe("x" * 300 + "b")
+
+
+EXPS = ("bert", "sentence_pair_no_nsp", "no_nsp__dynamic_masking__full_sentences__batch_x4__budget_x2__static_masking")
+
+
+def variants(*overrides):
+    """What the other overrides of a command add to the name of each of its arms."""
+    names = [arm_name([f"+exp=[{exp.replace('__', ',')}]", *overrides]) for exp in EXPS]
+    assert [name.partition(".")[0] for name in names] == list(EXPS)
+    assert max(map(len, names)) <= 255
+    return {name.partition(".")[2] for name in names}
+
+
+@pytest.mark.parametrize(("count", "whole"), [(1, True), (5, True), (7, True), (8, False), (20, False)])
+def test_the_arms_of_a_command_are_of_one_variant_however_long_their_names(count, whole):
+    asked = [f"scale.key_{i}=1{i:02}" for i in range(count)]
+    (variant,) = variants(*asked)
+    assert variant != variants(*asked[:-1], "scale.key_0=2").pop()
+    assert (variant == ".".join(one.replace("=", "-") for one in asked)) == whole
+
+
+def test_a_name_that_fits_is_kept_as_it_is():
+    value = "x" * (118 - len("scale.note-"))
+    assert arm_name(["+exp=a", f"scale.note={value}"]) == f"a.scale.note-{value}"
+    assert len(arm_name(["+exp=a", f"scale.note={value}y"])) <= 120
+
+
+def test_a_long_variant_keeps_what_tells_a_family():
+    long = [f"scale.key_{i}={'1' * 40}" for i in range(4)]
+    (variant,) = variants(*long, "budget=bytes")
+    assert variant.startswith("budget-bytes.scale.key_0-1")
+    assert variant != variants(*long[1:], "budget=bytes").pop()
+
+
+def test_exps_too_many_for_a_folder_are_refused_in_one_line():
+    with pytest.raises(UserError, match=r"^\+exp=\[xx.*: 3[0-9]{2} characters.* at most 255; .*$"):
+        arm_name([f"+exp=[{','.join(['x' * 50] * 6)}]"])

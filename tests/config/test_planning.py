@@ -129,3 +129,18 @@ def test_a_users_own_switches_make_a_design(tmp_path):
     study = named_study("mine", config_dirs=(tmp_path,))
     assert study == named_study(str(tmp_path / "study" / "mine.yaml"))
     check_recipes(study, arm_recipes(study, [], config_dirs=(tmp_path,)))
+
+
+def test_a_file_among_groups_of_its_own_is_read_with_those_of_config_dir_too(tmp_path):
+    for name, text in {
+        "mine/study/both.yaml": "study: {name: both, include: [theirs]}",
+        "shared/study/theirs.yaml": "study: {name: theirs, baseline: bert, arms: [bert, no_nsp], seeds: 2}",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"# @package _global_\n{text}\n")
+    study = named_study(str(tmp_path / "mine" / "study" / "both.yaml"), config_dirs=(tmp_path / "shared",))
+    assert [part.name for part in study.families] == ["theirs"]
+    (tmp_path / "shared" / "study" / "both.yaml").write_text("# @package _global_\nstudy: {name: another}\n")
+    again = named_study(str(tmp_path / "mine" / "study" / "both.yaml"), config_dirs=(tmp_path / "shared",))
+    assert again == study  # the file that was named, whatever else has its name

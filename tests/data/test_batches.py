@@ -190,7 +190,8 @@ def test_masks_change_with_the_epoch(store):
 def test_too_many_parts_are_refused(store):
     make_batches(store, accumulate=10)
     for wrong in (0, 11):
-        with pytest.raises(UserError, match=rf"trainer\.accumulate={wrong} .*optim\.batch_tokens=400.* 1 to 10"):
+        words = rf"^trainer\.accumulate={wrong}: must be from 1 to 10 .*optim\.batch_tokens=400 "
+        with pytest.raises(UserError, match=words):
             make_batches(store, accumulate=wrong)
 
 

@@ -11,6 +11,8 @@ import pytest
 from conftest import environment_of
 from synthetic_report import call
 
+from ablate.report import write
+
 
 def test_help_is_quick_and_imports_neither_torch_nor_matplotlib():
     code = "import runpy, sys; sys.argv = ['x', '--help']\n"
@@ -137,6 +139,30 @@ def test_against_an_older_report_the_page_says_what_changed_and_why(csv, tmp_pat
         text = (tmp_path / "new" / name).read_text()
         assert "What changed since old" in text
         assert "claim: threshold none" in text
+
+
+@pytest.mark.parametrize("moment", ["write_archive", "write_verdicts", "render_page", "render_markdown"])
+def test_an_interrupted_report_is_made_again(csv, tmp_path, monkeypatch, moment):
+    asked = [csv, "--study", csv.with_suffix(".yaml"), "--out", tmp_path / "r"]
+
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(write, moment, interrupted)
+        call(*asked)
+    assert call(*asked) == 0
+    assert (tmp_path / "r" / "index.html").is_file()
+
+
+def test_a_report_without_verdicts_is_still_one(csv, tmp_path):
+    asked = [csv, "--study", csv.with_suffix(".yaml"), "--out", tmp_path / "r"]
+    assert call(*asked) == 0
+    (tmp_path / "r" / "verdicts.json").unlink()
+    left = tmp_path / "r" / "figures" / "left.svg"
+    left.touch()
+    assert call(*asked) == 0
+    assert not left.exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(csv, nsp, tmp_path, answer):

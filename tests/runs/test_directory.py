@@ -3,12 +3,16 @@
 import json
 import multiprocessing
 import shutil
+import threading
+import time
 
 import pytest
+import torch
+from filelock import FileLock
 
 from ablate.errors import UserError
-from ablate.runs.directory import check_same_run, held
-from ablate.runs.record import read_result, write_json
+from ablate.runs.directory import LOCK, Occupied, check_same_run, held, write_before
+from ablate.runs.record import read_failure, read_result, write_failure, write_json
 
 
 def hold(directory, ready, release):
@@ -31,6 +35,22 @@ def test_a_second_process_is_refused_in_one_line_while_the_first_holds_it(tmp_pa
         process.join()
     with held(tmp_path / "run"):
         pass
+
+
+def test_a_look_at_the_lock_does_not_refuse_a_run_that_starts(tmp_path):
+    """`ablate.status` takes the lock for an instant, to see whether anybody has it."""
+    looking = threading.Event()
+
+    def look():
+        with FileLock(tmp_path / LOCK).acquire(timeout=0):
+            looking.set()
+            time.sleep(0.2)
+
+    other = threading.Thread(target=look)
+    other.start()
+    assert looking.wait(20)
+    with held(tmp_path):
+        other.join()
 
 
 def test_another_runs_directory_is_refused_with_the_keys_that_differ(tmp_path):
@@ -94,6 +114,23 @@ def test_a_directory_of_another_recipe_is_left_as_it_is(run_tiny):
     with pytest.raises(UserError, match="nsp: False -> True"):
         run_tiny()
     assert before == {p: p.read_bytes() for p in before}
+
+
+def test_a_record_of_another_run_is_left_as_it_is(run_tiny):
+    _, directory = run_tiny("budget.amount=1024")
+    (directory / "provenance.json").unlink()
+    path = directory / "result.json"
+    write_json(path, {**json.loads(path.read_text()), "run_id": "other"})
+    before = {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+    with pytest.raises(Occupied, match=r"result\.json is the record of another run \(other, not \w+\); .*delete"):
+        run_tiny("budget.amount=1024")
+    assert before == {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_a_run_that_is_tried_again_has_not_failed_yet(tmp_path):
+    write_failure(tmp_path, run_id="r", error="OSError: x", traceback="...")
+    write_before(tmp_path, config="", run_id="r", what={}, fingerprint="f", device=torch.device("cpu"))
+    assert read_failure(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"run_id": 3}'])

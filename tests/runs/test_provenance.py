@@ -2,6 +2,7 @@
 
 import subprocess
 
+from ablate.runs import provenance
 from ablate.runs.provenance import git_state
 
 
@@ -31,3 +32,9 @@ def test_code_installed_inside_anothers_checkout_is_not_of_it(tmp_path):
     installed.write_text("x = 1\n")
     assert git_state(installed) == {"git_sha": None, "git_dirty": None}
     assert git_state(tmp_path / "nowhere" / "code.py")["git_sha"] is None
+
+
+def test_changes_are_not_known_where_git_does_not_answer(monkeypatch):
+    answers = {"ls-files": "code.py", "rev-parse": "abc", "status": None}  # as after its timeout
+    monkeypatch.setattr(provenance, "_git", lambda folder, command, *rest: answers[command])
+    assert git_state() == {"git_sha": "abc", "git_dirty": None}
