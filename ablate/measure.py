@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ablate.command import Parser, check_writable, config_dirs, main, parser, take
 
 if TYPE_CHECKING:
+    import torch
     from rich.table import Table
 
 ROWS = {
@@ -48,6 +49,7 @@ def measure(arguments: argparse.Namespace) -> int:
     from ablate.models.folder import is_model
     from ablate.runs.record import write_json
     from ablate.runs.trained import trained_folder
+    from ablate.training.fit import choose_device
     from ablate.training.quiet import quieten
 
     quieten()
@@ -62,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> int:
     if is_model(path):
         folder, _ = trained_folder(path)
         found = measured(folder_to_measure(cfg, folder), folder, length=cfg.length)
-        _keep_in_run(path, found)
+        _keep_in_run(path, found, choose_device(cfg.trainer.accelerator))
     else:
         found = measured(size_to_measure(cfg, model, of_model, config_dirs=folders), None, length=cfg.length)
     if cfg.out:
@@ -71,10 +73,10 @@ def measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _keep_in_run(path: Path, found: dict[str, float]) -> None:
+def _keep_in_run(path: Path, found: dict[str, float], device: "torch.device") -> None:
     """Add the speed to a run's record; its parameters are there already."""
     from ablate.evaluation.efficiency import PART, SPEED
-    from ablate.runs.directory import held
+    from ablate.runs.directory import held, note_session
     from ablate.runs.record import read_result, write_result
 
     if not (path / "result.json").is_file():
@@ -82,6 +84,7 @@ def _keep_in_run(path: Path, found: dict[str, float]) -> None:
     with held(path):
         record = read_result(path)
         assert record is not None
+        note_session(path, device)
         speed = {name: value for name, value in found.items() if name in SPEED}
         write_result(path, record.answered(record.metrics | speed, {PART: record.evaluations.get(PART, "1")}))
 

@@ -215,6 +215,16 @@ def test_a_users_table_on_an_exported_folder(runs, tmp_path, monkeypatch):
     assert speed["latency_ms"] > 0
 
 
+def test_a_run_that_is_measured_says_where(runs, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "measured"
+    shutil.copytree(runs("no_nsp"), run)
+    asked = [f"model={run}", "length=16", "trainer.threads=1", "trainer.accelerator=cpu"]
+    assert measure(measure_parser().parse_args(asked)) == 0
+    assert read_result(run).metrics["latency_ms/length"] == 16
+    assert len(json.loads((run / "provenance.json").read_text())["sessions"]) == 2
+
+
 def test_what_is_there_is_never_lost(runs, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -43,8 +43,9 @@ def read_setting(runs: Sequence[Run]) -> Setting:
 
 
 def _origin(run: Run) -> Origin | None:
+    """Of the code that began to train it; it may have been asked something later, by other code."""
     try:
-        session = json.loads((run.directory / PROVENANCE).read_bytes())["sessions"][-1]
+        session = json.loads((run.directory / PROVENANCE).read_bytes())["sessions"][0]
         return Origin(
             git_sha=session.get("git_sha"), git_dirty=session.get("git_dirty"), python=str(session.get("python", "")),
             packages=dict(session.get("packages", {})), machine=run.hardware,

@@ -89,7 +89,7 @@ def _scores(record: Record) -> list[str]:
 
 
 def _loading(card: Card) -> list[str]:
-    metrics, session = card.record.metrics, card.provenance["sessions"][-1]
+    metrics, session = card.record.metrics, card.provenance["sessions"][0]
     size = f" It has {metrics['params']:,.0f} parameters." if "params" in metrics else ""
     made_with = ", ".join(f"{name} {session['packages'][name]}" for name in ("ablate", "torch", "transformers"))
     code = f" at commit `{session['git_sha']}`" if session["git_sha"] else ""

@@ -13,6 +13,7 @@ from ablate.config.science import digest
 from ablate.runs.directory import LOCK, PROVENANCE
 from ablate.runs.record import RESULT, Record, UnreadableRecord, read_failure, read_result
 
+UNKNOWN_MACHINE = "an unknown machine"
 State = Literal["done", "diverged", "failed", "running", "interrupted", "unreadable"]
 
 
@@ -132,11 +133,13 @@ def _started(provenance: Mapping[str, Any]) -> datetime | None:
 
 
 def _hardware(provenance: Mapping[str, Any]) -> str:
+    """The machines of all sessions: times of a run that went on, or was asked again, elsewhere are of several."""
     try:
-        described = provenance["sessions"][-1]["hardware"]
-        return f"{described.get('gpu') or described['processor']}, {described['threads']} threads"
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return "an unknown machine"
+        described = [one["hardware"] for one in provenance["sessions"]]
+        kinds = [f"{one.get('gpu') or one['processor']}, {one['threads']} threads" for one in described]
+    except (KeyError, TypeError, AttributeError):
+        return UNKNOWN_MACHINE
+    return ", then ".join(dict.fromkeys(kinds)) or UNKNOWN_MACHINE
 
 
 def _foreign(names: Mapping[str, Any], record: Record, provenance: Mapping[str, Any]) -> str | None:

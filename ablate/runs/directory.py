@@ -138,12 +138,18 @@ def write_before(
     """
     remove_failure(directory)
     write_config(directory, config)
-    path = directory / PROVENANCE
-    if path.exists():
-        known = json.loads(path.read_text())
-        write_json(path, {**known, "sessions": [*known["sessions"], session(device)]})
+    if (directory / PROVENANCE).exists():
+        note_session(directory, device)
     else:
-        write_json(path, provenance(run_id=run_id, identity=what, fingerprint=fingerprint, device=device))
+        what_is_known = provenance(run_id=run_id, identity=what, fingerprint=fingerprint, device=device)
+        write_json(directory / PROVENANCE, what_is_known)
+
+
+def note_session(directory: Path, device: torch.device) -> None:
+    """Add to provenance.json that a run is gone on with, or asked something, here and now."""
+    path = directory / PROVENANCE
+    known = json.loads(path.read_text())
+    write_json(path, {**known, "sessions": [*known["sessions"], session(device)]})
 
 
 def find_elsewhere(run_id: str, roots: list[Path], *, besides: Path) -> tuple[Path, Record] | None:

@@ -150,6 +150,16 @@ def test_times_from_two_machines_are_not_compared(folder):
     assert "different machines" in verdict(folder, study_of([claim | {"id": "fast"}])).verdict.reason
 
 
+def test_times_of_a_run_that_went_on_elsewhere_are_not_compared(folder):
+    claim = CLAIM | {"kind": "speed", "metric": "train/seconds", "contrast": "bert / dynamic", "margin": None}
+    path = folder / "dynamic" / "seed-0" / "provenance.json"
+    begun = json.loads(path.read_text())["sessions"][0]
+    elsewhere = {**begun, "hardware": {**begun["hardware"], "processor": "another processor"}}
+    edit(path, sessions=[elsewhere, begun])
+    reason = verdict(folder, study_of([claim | {"id": "fast"}])).verdict.reason
+    assert "different machines" in reason and "another processor, 1 threads, then a processor" in reason
+
+
 @pytest.mark.parametrize(
     ("key", "what"), [("latency_ms/length", "tokens per input"), ("latency_ms/threads", "threads")]
 )
