@@ -27,11 +27,19 @@ _PAPER = "#8a6d00"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A claim with the published contrasts, in the papers' unit, and its own, in `unit`: estimate, low, high."""
+    """A claim with the published contrasts, in the papers' unit, and its own, in `unit`: estimate, low, high.
+
+    published: by the table's rows, such as `RoBERTa T1, dynamic against static`, what was measured and the contrast.
+    """
 
     one: JudgedClaim
-    published: tuple[tuple[str, float], ...]
+    published: dict[str, list[tuple[str, float]]]
     ours: tuple[float, float, float] | None
+
+    @property
+    def lines(self) -> int:
+        """How many lines the published contrasts take, their rows' names included."""
+        return sum(len(of_rows) + 1 for of_rows in self.published.values())
 
 
 def plots(material: Material) -> list[Plot]:
@@ -49,16 +57,15 @@ def rows_of(one: JudgedClaim) -> dict[str, Row]:
     if len(parts) != 1 or len(parts[0].contrast.arms) != 2 or not one.published:
         return {}
     share = 1.0 if parts[0].contrast.log else -min(c for _, c in parts[0].contrast.coefficients)
-    found: dict[str, list[tuple[str, float]]] = {}
-    pairs = {(figure.row, figure.against_row) for figure in one.published}
+    found: dict[str, dict[str, list[tuple[str, float]]]] = {}
     for figure in one.published:
         contrast = published_contrast(figure, share=share)
         if contrast is not None:
             unit, value = contrast
-            rows = f" {figure.row} against {figure.against_row}" if len(pairs) > 1 else ""
-            said = f"{figure.table}{rows}: {figure.dataset} {figure.metric}"
-            found.setdefault(unit, []).append((said, value))
-    return {unit: Row(one=one, published=tuple(said), ours=_ours(one)) for unit, said in found.items()}
+            against = f" against {figure.against_row}" if figure.against_row else ""
+            of_rows = found.setdefault(unit, {}).setdefault(f"{figure.table}, {figure.row}{against}", [])
+            of_rows.append((f"{figure.dataset} {figure.metric}", value))
+    return {unit: Row(one=one, published=published, ours=_ours(one)) for unit, published in found.items()}
 
 
 def published_contrast(figure: Published, *, share: float) -> tuple[str, float] | None:
@@ -115,7 +122,7 @@ def _plot(material: Material, units: tuple[str, str], rows: Sequence[Row]) -> Pl
 
 
 def _said(row: Row, units: tuple[str, str]) -> str:
-    values = [value for _, value in row.published]
+    values = [value for of_rows in row.published.values() for _, value in of_rows]
     ours = f"here {row.ours[0]:.3g} {units[1]}" if row.ours else "not tested here"
     return f"{short(row.one.claim.id)}: published {min(values):.3g} to {max(values):.3g} {units[0]}, {ours}"
 
@@ -127,7 +134,7 @@ def _slug(unit: str) -> str:
 @styled
 def draw(rows: Sequence[Row], units: tuple[str, str]) -> Figure:
     """One axis where the units are the same, else one for the papers and one for this study."""
-    lines = sum(len(row.published) + 2.4 for row in rows)
+    lines = sum(row.lines + 2.4 for row in rows)
     same = units[0] == units[1]
     figure, grid = panels(1, 1 if same else 2, width=WIDTH, height=0.75 + 0.165 * lines, sharey=True)
     theirs, ours = grid[0], grid[-1]
@@ -164,9 +171,12 @@ def _block(theirs: Axes, ours: Axes, row: Row, y: float, ticks: list[tuple[float
         1.02, y, row.one.verdict.verdict, color=colour, weight="bold", va="center", transform=ours.get_yaxis_transform()
     )
     ticks.append((y, f"here: {short(row.one.claim.metric, 34)}"))
-    for name, value in row.published:
+    for rows, of_rows in row.published.items():
         y += 1
-        theirs.plot([value], [y], "D", ms=4.5, mfc="white", mec=_PAPER, mew=1.3)
-        theirs.axhline(y, color="#eeeeee", lw=0.6, zorder=0)
-        ticks.append((y, short(name, 58)))
+        theirs.text(-0.02, y, short(rows, 66), transform=at, ha="right", va="center", fontsize=7, style="italic")
+        for name, value in of_rows:
+            y += 1
+            theirs.plot([value], [y], "D", ms=4.5, mfc="white", mec=_PAPER, mew=1.3)
+            theirs.axhline(y, color="#eeeeee", lw=0.6, zorder=0)
+            ticks.append((y, short(name, 58)))
     return y + 2.4
