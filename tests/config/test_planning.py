@@ -54,7 +54,7 @@ def test_a_ladder_multiplies_every_arms_rate():
         "bert", "batch_x4", "bert.optim.lr_ladder-0.5", "batch_x4.optim.lr_ladder-0.5", "bert.optim.lr_ladder-2",
         "batch_x4.optim.lr_ladder-2",
     ]  # fmt: skip
-    assert [job.cfg.optim.lr / jobs[0].cfg.optim.lr for job in jobs] == [1, 1, 0.5, 0.5, 2, 2]
+    assert [job.cfg.optim.lr / jobs[0].cfg.optim.lr for job in jobs] == [1, 2, 0.5, 1, 2, 4]
 
 
 def test_arms_that_combine_exps_are_named_by_them():

@@ -130,7 +130,7 @@ def test_add_one_in_and_factorial():
 @pytest.mark.parametrize("kind", ["leave_one_out", "add_one_in", "factorial"])
 def test_switches_are_added_to_the_base_of_a_design(kind):
     claims = {"kind": "superiority", "metric": "embedded/mean", "interaction": {"kind": "superiority"},
-              "factors": {"cased": ["tokenizer"], "batch_x2": ["batch"]}}  # fmt: skip
+              "factors": {"cased": ["tokenizer"], "batch_x2": ["batch", "learning_rate"]}}  # fmt: skip
     design = {"kind": kind, "switches": ["cased", "batch_x2"], "base": "roberta", "claims": claims}
     study = read_study({"name": "d", "baseline": "roberta", "design": design, "seeds": 3})
     recipes = arm_recipes(study, [])
