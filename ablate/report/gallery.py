@@ -41,14 +41,14 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One claim of one study; cells by column, each with every report that tried it there."""
+    """One claim of one study; cells by column (scale and data), each with every report that tried it there."""
 
     id: str
     says: str
     metric: str
     source: str
     published: str
-    cells: tuple[tuple[Cell, ...], ...]
+    cells: Mapping[str, tuple[Cell, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def write_gallery(root: Path) -> list[Path]:
     reports = [_read(path.parent) for path in sorted(root.glob(f"*/{VERDICTS}"))]
     if not reports:
         raise UserError(f"{root}: holds no reports (folders with {VERDICTS})")
-    columns = sorted({one.column for one in reports}, key=_column_order)
+    columns = sorted({one.column for one in reports if one.claims}, key=_column_order)
     studies = [_study(name, reports, columns) for name in dict.fromkeys(one.study for one in reports)]
     said = {
         "columns": columns, "studies": studies, "reports": len(reports), "tally": _tally(reports),
@@ -109,12 +109,14 @@ def _study(name: str, reports: Iterable[_Report], columns: Sequence[str]) -> dic
         Row(
             id=key, says=str(claim.get("says", "")), metric=str(claim.get("metric") or ""),
             source=str(claim.get("source", "")), published=_published(claim),
-            cells=tuple(tuple(_cells(key, column, mine)) for column in columns),
+            cells={column: tuple(_cells(key, column, mine)) for column in columns},
         )
         for key, claim in said.items()
     ]  # fmt: skip
     asked = next((one.question for one in mine if one.question), "")
-    return {"name": name, "question": asked, "rows": rows, "reports": [(one.folder.name, one.column) for one in mine]}
+    tried = [column for column in columns if any(one.column == column for one in mine)]
+    where = [(one.folder.name, one.column) for one in mine]
+    return {"name": name, "question": asked, "rows": rows, "reports": where, "tried": tried}
 
 
 def _cells(key: str, column: str, reports: Iterable[_Report]) -> Iterable[Cell]:
