@@ -122,6 +122,7 @@ def train(
         factor=lambda update: schedule(budget.progress(update, meter.seconds)),
     )  # fmt: skip
     names: dict[str, Any] = {"run_id": run_id, "study": place.study, "arm": place.arm, "evaluation_id": evaluation}
+    costs = partial(cost, model, data=data, cfg=cfg, teacher=teacher if asks_teacher(cfg) else None)
     with build.loggers(cfg, place, run_id=run_id) as loggers:
         try:
             used, curve = pretrain(
@@ -133,7 +134,7 @@ def train(
                 loggers=loggers, name=f"{place.arm} {place.seed}", progress=cfg.trainer.progress,
             )  # fmt: skip
         except DivergedAfter as diverged:
-            spent = cost(model, diverged.used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
+            spent = costs(diverged.used)
             return Record(**names, seed=place.seed, status="diverged", reason=str(diverged), metrics=spent)
         trained = {"run_id": run_id, "updates": used.updates, "seconds": used.seconds}
         learnt = answers(model, cfg, corpus, execution, asked, place.directory, trained=trained, log=log)
@@ -142,7 +143,7 @@ def train(
         model, corpus.tokenizer_path, place.directory / "model", token_types=build.has_token_types(cfg),
         length=cfg.input.length,
     )  # fmt: skip
-    metrics = learnt.metrics | of_teacher | cost(model, used, data, cfg, teacher=teacher if asks_teacher(cfg) else None)
+    metrics = learnt.metrics | of_teacher | costs(used)
     metrics |= {"train/peak_memory_mb": peak_memory_mb(execution.device)}
     return Record(
         **names, seed=place.seed, status="ok", reason="", metrics=metrics, evaluations=learnt.evaluations
