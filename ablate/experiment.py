@@ -17,6 +17,7 @@ from ablate.config.reference import predicted_share, uses_logits
 from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import (
     Taught,
+    TeacherMissing,
     asks_teacher,
     build_teacher,
     find_teacher,
@@ -86,7 +87,9 @@ def run(job: Planned, *, roots: list[Path]) -> Record:
             log(f"{place.study}/{place.arm}, seed {place.seed}: run {run_id} on {corpus.name} in {place.directory}")
             record = train(cfg, place, corpus, execution, taught, run_id=run_id, evaluation=evaluation, log=log)
         else:
-            record = evaluate_again(cfg, place, record, corpus, execution, evaluation=evaluation, log=log)
+            with contextlib.suppress(TeacherMissing):  # whose loss on the new questions is then not known
+                taught = find_teacher(job, corpus, numerics=execution.numerics, roots=roots)
+            record = evaluate_again(cfg, place, record, corpus, execution, taught, evaluation=evaluation, log=log)
         write_result(place.directory, record)
         shutil.rmtree(place.directory / "checkpoints", ignore_errors=True)
         log(summary(record) if record.status == "ok" else f"diverged: {record.reason}")
@@ -163,9 +166,10 @@ def answers(
 
 
 def evaluate_again(
-    cfg: DictConfig, place: Place, record: Record, corpus: Corpus, execution: Execution, *, evaluation: str, log: RunLog
-) -> Record:
-    """Ask a finished run the present questions without training it again."""
+    cfg: DictConfig, place: Place, record: Record, corpus: Corpus, execution: Execution, taught: Taught | None, *,
+    evaluation: str, log: RunLog,
+) -> Record:  # fmt: skip
+    """Ask a finished run the present questions without training it again; its teacher, too, where it is there."""
     if record.status != "ok":
         return record
     trained = Path(record.shared_from) if record.shared_from else place.directory
@@ -179,12 +183,16 @@ def evaluate_again(
     model = build.build_model(cfg, corpus, execution.device, drawn=False)
     model.load(trained / "model")
     model.to(execution.device)
+    asked = build_asked(cfg, corpus, precision)
+    renewed = record.evaluations.get("val") != asked.mlm_id
+    teacher = build_teacher(cfg, corpus, execution, taught) if renewed else None
+    of_teacher = measured_teacher(teacher, asked.mlm, untrained="allow", notice=log)
     known = evaluate(
-        model, build_subject(model, cfg, corpus, precision), build_asked(cfg, corpus, precision), corpus,
-        place.directory, known=Known(record.metrics, record.evaluations),
+        model, build_subject(model, cfg, corpus, precision), asked, corpus, place.directory,
+        known=Known(record.metrics, record.evaluations),
         keep=lambda known: write_result(place.directory, record.answered(known.metrics, known.evaluations)), notice=log,
     )  # fmt: skip
-    return record.answered(known.metrics, known.evaluations, evaluation_id=evaluation)
+    return record.answered(known.metrics | of_teacher, known.evaluations, evaluation_id=evaluation)
 
 
 def cost(

@@ -76,7 +76,7 @@ def measure(arguments: argparse.Namespace) -> int:
 def _keep_in_run(path: Path, found: dict[str, float], device: "torch.device") -> None:
     """Add the speed to a run's record; its parameters are there already."""
     from ablate.evaluation.efficiency import PART, SPEED
-    from ablate.runs.directory import held, note_session
+    from ablate.runs.directory import PROVENANCE, held, note_session
     from ablate.runs.record import read_result, write_result
 
     if not (path / "result.json").is_file():
@@ -84,7 +84,8 @@ def _keep_in_run(path: Path, found: dict[str, float], device: "torch.device") ->
     with held(path):
         record = read_result(path)
         assert record is not None
-        note_session(path, device)
+        if (path / PROVENANCE).is_file():
+            note_session(path, device)
         speed = {name: value for name, value in found.items() if name in SPEED}
         write_result(path, record.answered(record.metrics | speed, {PART: record.evaluations.get(PART, "1")}))
 

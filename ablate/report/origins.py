@@ -13,7 +13,10 @@ from ablate.runs.directory import PROVENANCE
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """The last session of a run. git_dirty: whether the code had changes that are in no commit; None if not known."""
+    """The session in which a run began to train.
+
+    git_dirty: whether the code had changes that are in no commit; None if not known.
+    """
 
     git_sha: str | None = None
     git_dirty: bool | None = None

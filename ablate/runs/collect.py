@@ -133,13 +133,18 @@ def _started(provenance: Mapping[str, Any]) -> datetime | None:
 
 
 def _hardware(provenance: Mapping[str, Any]) -> str:
-    """The machines of all sessions: times of a run that went on, or was asked again, elsewhere are of several."""
+    """The machines of all sessions: times of a run that went on, or was asked again, elsewhere are of several.
+
+    Threads are those of a machine's first session; a later one may only have measured the model with others.
+    """
+    kinds: dict[str, str] = {}
     try:
-        described = [one["hardware"] for one in provenance["sessions"]]
-        kinds = [f"{one.get('gpu') or one['processor']}, {one['threads']} threads" for one in described]
+        for one in (session["hardware"] for session in provenance["sessions"]):
+            machine = str(one.get("gpu") or one["processor"])
+            kinds.setdefault(machine, f"{machine}, {one['threads']} threads")
     except (KeyError, TypeError, AttributeError):
         return UNKNOWN_MACHINE
-    return ", then ".join(dict.fromkeys(kinds)) or UNKNOWN_MACHINE
+    return ", then ".join(kinds.values()) or UNKNOWN_MACHINE
 
 
 def _foreign(names: Mapping[str, Any], record: Record, provenance: Mapping[str, Any]) -> str | None:

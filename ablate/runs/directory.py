@@ -134,11 +134,13 @@ def write_before(
 ) -> None:
     """What is known before training: the composed config (YAML) and provenance.json, which grows by a session.
 
-    A run that is tried again has not failed yet: what it failed by last time goes.
+    A run that is tried again has not failed yet: what it failed by last time goes, and where that left no checkpoint
+    the training begins here and now, with this code.
     """
     remove_failure(directory)
     write_config(directory, config)
-    if (directory / PROVENANCE).exists():
+    goes_on = (directory / RESULT).exists() or (directory / "checkpoints").is_dir()
+    if goes_on and (directory / PROVENANCE).exists():
         note_session(directory, device)
     else:
         what_is_known = provenance(run_id=run_id, identity=what, fingerprint=fingerprint, device=device)

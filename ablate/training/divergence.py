@@ -7,7 +7,8 @@ import numpy as np
 
 EXPLODED = 2.0
 COLLAPSED = 0.25  # the share of what training had gained that a collapsed run has lost again at its end, and
-_NOISE = 0.5  # nats that it has lost at least, so that a loss that hardly moved is not called one
+_NOISE = 0.5  # what it has lost at least (in nats, where no term is weighted), so that hardly moving is not called one
+_FEWEST, _WINDOW = 10, 3  # rows of a curve that say enough; rows of which a median is taken, at least
 
 
 class Diverged(RuntimeError):
@@ -31,11 +32,13 @@ def check(loss: float, *, update: int, uniform_loss: float) -> None:
 def check_end(losses: Sequence[float]) -> None:
     """Raise Diverged where training fell back at its end: the run collapsed.
 
-    losses: the training losses of the curve, in order, in nats. What counts are medians over a tenth of them: the last
-    one against the lowest, and the lowest against the first loss. A model that overfits does not collapse by this rule,
-    for its training loss falls.
+    losses: the training losses of the curve, in order, each the weighted sum of its terms. What counts are medians over
+    a tenth of them: the last one against the lowest, and the lowest against the first loss. A model that overfits does
+    not collapse by this rule, for its training loss falls. Curves of a few rows say too little.
     """
-    window = max(1, len(losses) // 10)
+    if len(losses) < _FEWEST:
+        return
+    window = max(_WINDOW, len(losses) // 10)
     levels = np.median(np.lib.stride_tricks.sliding_window_view(losses, window), axis=1)
     lost, gained = levels[-1] - levels.min(), losses[0] - levels.min()
     if lost > _NOISE and lost > COLLAPSED * gained:

@@ -101,6 +101,7 @@ def pretrain(
     trainer = build_trainer(execution, budget, callbacks=callbacks, loggers=loggers)
     try:
         fit(trainer, module, data, checkpoints=checkpoints, notice=log)
+        curve.flush(trainer)  # a row that an earlier version's last checkpoint left open
         check_end(curve.losses())
     except Diverged as diverged:
         raise DivergedAfter(str(diverged), _used(trainer, plan, meter)) from None

@@ -146,6 +146,16 @@ def test_a_finished_student_is_asked_something_new_without_its_teacher(run_tiny,
     assert "teacher/mlm_loss" in record.metrics and "teacher/mlm_loss" not in again.metrics
 
 
+def test_a_students_teacher_is_asked_the_new_questions_too(run_tiny):
+    first, directory = run_tiny("+exp=student_soft", *SHORT)
+    again, there = run_tiny("+exp=student_soft", *SHORT, "eval.chars=20000")
+    assert there == directory and again.run_id == first.run_id
+    taught = directory.parents[1] / next_arm(directory, "budget_d4") / "seed-0" / "result.json"
+    loss = json.loads(taught.read_text())["metrics"]["val/mlm_loss"]
+    assert again.metrics["teacher/mlm_loss"] == pytest.approx(loss, abs=1e-9)
+    assert loss != pytest.approx(first.metrics["teacher/mlm_loss"], abs=1e-6)
+
+
 def next_arm(directory, start):
     (found,) = [p.name for p in directory.parents[1].iterdir() if p.name.startswith(start)]
     return found

@@ -28,9 +28,11 @@ LEARNT = [*np.linspace(8.4, 4.6, 30), *np.full(10, 4.6)]
 
 @pytest.mark.parametrize(
     "losses",
-    [LEARNT, [7.0], [7.0, 6.9], [*LEARNT, *np.full(10, 5.0)], [6.6, 6.5, 6.95], [*LEARNT[:-1], 9.0],
+    [LEARNT, [7.0], [8.3, 6.5, 6.4, 6.35, 7.0], [8.4, 6.5, *[4.6] * 9, 6.5],
+     [*LEARNT, *np.full(10, 5.0)], [6.6, 6.5, 6.95], [*LEARNT[:-1], 9.0],
      [*LEARNT[:20], 9.0, *LEARNT[20:]]],
-    ids=["learnt", "one row", "two rows", "a little lost", "hardly moved", "one bad row", "a spike on the way"],
+    ids=["learnt", "one row", "a short curve", "one bad row of few", "a little lost",
+         "hardly moved", "one bad row", "a spike on the way"],
 )  # fmt: skip
 def test_what_is_no_collapse(losses):
     check_end(losses)

@@ -93,4 +93,5 @@ class Curve(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue the row; the file is cut here too, for nothing starts where training is over."""
         self.sums, self.updates = dict(state_dict["sums"]), int(state_dict["updates"])
-        self.file.cut(int(state_dict["step"]))
+        if "step" in state_dict:  # not in checkpoints of earlier versions
+            self.file.cut(int(state_dict["step"]))
