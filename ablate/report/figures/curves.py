@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.arms import chosen_arms, finished, left_out, of_other_tokens, seeds_text
 from ablate.report.figures.style import FAINT, QUIET, WIDTH, arm_styles, big_numbers, panels, styled
-from ablate.report.figures.words import axis_label, label_ends, short, wrapped
+from ablate.report.figures.words import arm_labels, axis_label, label_ends, short, wrapped
 from ablate.report.material import Material, Plot
 from ablate.report.units import name_of
 from ablate.report.words import listed
@@ -107,7 +107,8 @@ def draw(
         _axes(axes, metric, x, limits, longest)
         _plateau(axes, floor)
         ends = [(of_arm[arm]["x"].iloc[-1], of_arm[arm]["mean"].iloc[-1]) for arm in arms]
-        label_ends(axes, [(*end, short(arm, 30), styles[arm][0]) for end, arm in zip(ends, arms, strict=True)])
+        labels = zip(ends, arm_labels(arms), arms, strict=True)
+        label_ends(axes, [(*end, label, styles[arm][0]) for end, label, arm in labels])
         return figure
     others = [arm for arm in arms if arm != baseline]
     rows = -(-len(others) // COLUMNS)

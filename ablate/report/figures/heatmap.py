@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.arms import chosen_arms, finished, left_out, seeds_text
 from ablate.report.figures.style import INK, WIDTH, panels, styled
-from ablate.report.figures.words import short, wrapped
+from ablate.report.figures.words import arm_labels, short, wrapped
 from ablate.report.material import Material, Plot
 from ablate.report.units import SHARE, name_of, unit_of
 
@@ -64,7 +64,7 @@ def draw(frame: pd.DataFrame, baseline: str) -> Figure:
     base = frame.loc[baseline] if baseline in frame.index else frame.mean()
     difference = (frame - base).astype(float)
     limit = float(np.nanmax(np.abs(difference.to_numpy()), initial=0.0)) or 0.01
-    rows = [short(str(arm), 32) for arm in frame.index]
+    rows = arm_labels([str(arm) for arm in frame.index], 32)
     names = [name_of(str(name)).removesuffix(", probe") for name in frame.columns]
     headings, turned = _headings(names, width=int((_LETTERS - 1.3 * max(map(len, rows))) / len(names)))
     figure, (axes,) = panels(1, 1, width=WIDTH, height=0.9 + 0.5 * turned + 0.29 * len(frame))

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ablate.report.arms import finished, seeds_text
 from ablate.report.figures.style import FAINT, WIDTH, arm_styles, panels, styled
-from ablate.report.figures.words import label_ends, short
+from ablate.report.figures.words import arm_labels, label_ends, short
 from ablate.report.material import Material, Plot
 
 SHOWN = 10
@@ -74,8 +74,11 @@ def all_read_once(groups: Sequence[Masks]) -> bool:
 
 
 def _names(group: Masks) -> str:
-    more = f" and {len(group.arms) - 1} more" if len(group.arms) > 1 else ""
-    return short(group.arms[0], 30) + more
+    return short(group.arms[0], 30) + _more(group)
+
+
+def _more(group: Masks) -> str:
+    return f" and {len(group.arms) - 1} more" if len(group.arms) > 1 else ""
 
 
 @styled
@@ -85,6 +88,7 @@ def draw(groups: Sequence[Masks], baseline: str) -> Figure:
     styles = arm_styles([group.arms[0] for group in groups], baseline=baseline)
     top = max(group.seen(group.epochs) for group in groups)
     ends = []
+    labels = arm_labels([group.arms[0] for group in groups])
     for i, group in enumerate(groups):
         x = [0.0, *(e for e in range(1, math.ceil(group.epochs)) if e < group.epochs), group.epochs]
         y = [group.seen(max(e, 1e-6)) for e in x[1:]]
@@ -93,7 +97,7 @@ def draw(groups: Sequence[Masks], baseline: str) -> Figure:
         (line,) = axes.plot(x, [y[0], *y], drawstyle="steps-pre", color=colour, ls=dash, lw=1.5 + wider)
         line.set_solid_joinstyle("miter")
         axes.plot([x[-1]], [y[-1]], "o", color=colour, ms=4 + wider)
-        ends.append((x[-1], y[-1], f"{_names(group)}: {group.seen(group.epochs)}", colour))
+        ends.append((x[-1], y[-1], f"{labels[i]}{_more(group)}: {group.seen(group.epochs)}", colour))
     axes.set_xlim(left=0)
     axes.set_ylim(0, top * 1.08)
     axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))

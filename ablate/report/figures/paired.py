@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.arms import finished, left_out
 from ablate.report.figures.style import FAINT, HUES, INK, VERDICTS, WIDTH, panels, styled
-from ablate.report.figures.words import axis_label, short
+from ablate.report.figures.words import arm_labels, axis_label, short
 from ablate.report.material import Material, Plot
 from ablate.stats.claims import parts_of
 from ablate.studies.judge import JudgedClaim
@@ -96,6 +96,6 @@ def _panel(axes: Axes, one: JudgedClaim, arms: tuple[str, str], pairs: Pairs) ->
         va="bottom", fontsize=8, weight="bold",
     )  # fmt: skip
     axes.legend(
-        [first, second], [short(arm, 28) for arm in arms], loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=1,
+        [first, second], arm_labels(arms, 28), loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=1,
         handletextpad=0.2, borderaxespad=0.0, labelspacing=0.2, fontsize=7.5,
     )  # fmt: skip

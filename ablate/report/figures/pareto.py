@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.arms import chosen_arms, finished, is_higher_better, left_out, quality_metric, seeds_text
 from ablate.report.figures.style import FAINT, QUIET, WIDTH, arm_styles, big_numbers, panels, styled
-from ablate.report.figures.words import axis_label, label_ends, short
+from ablate.report.figures.words import arm_labels, axis_label, label_ends, short
 from ablate.report.material import Material, Plot
 from ablate.report.units import name_of
 
@@ -76,12 +76,12 @@ def draw(
     figure, (axes,) = panels(1, 1, width=WIDTH, height=3.4)
     axes.plot([_mean(costs[a]) for a in best], [_mean(quality[a]) for a in best], color=FAINT, lw=4, zorder=1)
     styles, ends = arm_styles(list(arms), baseline=baseline), []
-    for arm in arms:
+    for arm, label in zip(arms, arm_labels(arms), strict=True):
         x, y, colour = _mean(costs[arm]), _mean(quality[arm]), styles[arm][0]
         axes.plot([x, x], _range(quality[arm]), color=colour, lw=1.2)
         axes.plot(_range(costs[arm]), [y, y], color=colour, lw=1.2)
         axes.plot([x], [y], "o", color=colour, ms=6, mec="white", mew=0.7)
-        ends.append((x, y, short(arm, 30), colour))
+        ends.append((x, y, label, colour))
     axes.margins(0.08)
     big_numbers("x", axes)
     axes.grid(color=FAINT, lw=0.4)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 
+from ablate.config.naming import JOIN
 from ablate.report.units import label_of
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -45,6 +46,20 @@ def short(text: str, length: int = 34) -> str:
         return text
     head = (length - 1) * 2 // 3
     return f"{_fitting(text, head)}…{_fitting(text[::-1], length - 1 - head)[::-1]}"
+
+
+def arm_labels(arms: Sequence[str], length: int = 30) -> list[str]:
+    """Arms side by side, each in `length` letters' room: where that cuts a name, what all share gives way first.
+
+    `few_tokens__dynamic_masking` beside other arms of few tokens is `…dynamic_masking`.
+    """
+    names = [drawn(arm) for arm in arms]
+    if all(short(name, length) == name for name in names) or len(names) < 2:
+        return [short(name, length) for name in names]
+    parts = [name.split(JOIN) for name in names]
+    shared = set(parts[0]).intersection(*parts[1:])
+    own = [JOIN.join(part for part in of_arm if part not in shared) for of_arm in parts]
+    return [short(f"…{rest}" if shared and rest else name, length) for name, rest in zip(names, own, strict=True)]
 
 
 def _fitting(text: str, room: float) -> str:

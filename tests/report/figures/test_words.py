@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablate.report.figures.words import drawn, short, spread, wrapped
+from ablate.report.figures.words import arm_labels, drawn, short, spread, wrapped
 
 
 def test_what_the_font_lacks_is_replaced():
@@ -53,3 +53,17 @@ def test_labels_keep_their_order_and_their_distance():
 def test_too_many_labels_share_the_room():
     placed = spread([0.5] * 50, gap=0.1, low=0.0, high=1.0)
     assert (min(placed), max(placed)) == (pytest.approx(0), pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("arms", "labels"),
+    [
+        (["few__a", "few__b"], ["few__a", "few__b"]),  # there is room
+        (["few_tokens__dynamic_masking", "few_tokens__static_masking_x1", "few_tokens"],
+         ["…dynamic_masking", "…static_masking_x1", "few_tokens"]),
+        (["few_tokens__dynamic_masking"], ["few_tokens__…asking"]),
+        (["x" * 30, "y" * 30], ["x" * 13 + "…" + "x" * 7, "y" * 13 + "…" + "y" * 7]),  # nothing is shared
+    ],
+)  # fmt: skip
+def test_what_all_arms_share_gives_way_first(arms, labels):
+    assert arm_labels(arms, 21) == labels
