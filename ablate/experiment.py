@@ -190,7 +190,10 @@ def evaluate_again(
     known = evaluate(
         model, build_subject(model, cfg, corpus, precision), asked, corpus, place.directory,
         known=Known(record.metrics, record.evaluations),
-        keep=lambda known: write_result(place.directory, record.answered(known.metrics, known.evaluations)), notice=log,
+        keep=lambda known: write_result(
+            place.directory, record.answered(known.metrics | of_teacher, known.evaluations)
+        ),
+        notice=log,
     )  # fmt: skip
     return record.answered(known.metrics | of_teacher, known.evaluations, evaluation_id=evaluation)
 
