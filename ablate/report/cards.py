@@ -157,8 +157,7 @@ def _remarks(one: JudgedClaim) -> list[str]:
 def _published(figures: Sequence[Figure]) -> tuple[Published, ...]:
     by_rows: dict[str, list[tuple[str, str, str]]] = {}
     for figure in figures:
-        against = "" if figure.against_row is None else f" against {figure.against_row}"
-        by_rows.setdefault(f"{figure.table}: {figure.row}{against}", []).append(_figure(figure))
+        by_rows.setdefault(f"{figure.table}: {figure.rows}", []).append(_figure(figure))
     return tuple(Published(rows=rows, figures=tuple(found)) for rows, found in by_rows.items())
 
 

@@ -13,6 +13,7 @@ from ablate.report.collect import Collected
 from ablate.report.tables.hyperparameters import say
 from ablate.report.words import counted, listed, p_text
 from ablate.runs.collect import Run
+from ablate.runs.provenance import commit_text
 from ablate.studies.judge import as_plain
 
 VERDICTS = "verdicts.json"
@@ -178,7 +179,8 @@ def _general(old: Archive | None, new: Archive, runs: _RunChanges) -> tuple[str,
 
 
 def _codes(archive: Archive) -> list[str]:
-    return sorted({str(one.git_sha)[:12] + ("+" if one.git_dirty else "") for one in archive.origins.values()})
+    origins = archive.origins.values()
+    return sorted({commit_text(one.git_sha[:12], one.git_dirty) for one in origins if one.git_sha})
 
 
 def _data(archive: Archive) -> list[str]:

@@ -8,6 +8,7 @@ from ablate.config.paths import conf_dir
 from ablate.report.archive import VALUES
 from ablate.report.collect import Collected
 from ablate.report.words import cost_text, counted, seeds_text
+from ablate.runs.provenance import commit_text
 from ablate.studies.costs import cost_of
 
 Row = tuple[str, tuple[str, ...]]  # a term, and a line per thing
@@ -24,7 +25,7 @@ def provenance_rows(collected: Collected) -> list[Row]:
         ("Other overrides", ((f"judged at {judgement.variant}",) if judgement.variant else ())),
         ("Scale", ((archive.setting.scale,) if archive.setting.scale else ())),
         ("Data", _data(collected)),
-        ("Code", _counted(f"commit {o.git_sha}{_CHANGED.get(o.git_dirty, '')}" for o in origins if o.git_sha)),
+        ("Code", _counted(f"commit {commit_text(o.git_sha, o.git_dirty)}" for o in origins if o.git_sha)),
         ("Python", _counted(one.python for one in origins if one.python)),
         ("Packages", _packages(collected)),
         ("Machine", _counted(one.machine for one in origins if one.machine)),
@@ -32,7 +33,6 @@ def provenance_rows(collected: Collected) -> list[Row]:
     return [(term, lines) for term, lines in rows if lines]
 
 
-_CHANGED = {True: ", changed", False: "", None: ", whether changed is not known"}
 _FROM_FILES = ("python -m ablate.report .", "in this folder: this page, from the files beside it")
 
 

@@ -269,8 +269,8 @@ def _code(collected: Collected) -> Iterator[Threat]:
     versions = sorted({str(one.git_sha) for one in origins})
     if len(versions) > 1:
         yield "Code", f"The runs come from {len(versions)} versions of the code; the provenance lists them."
-    if any(one.git_dirty for one in origins):
-        changed = sum(bool(one.git_dirty) for one in origins)
+    changed = sum(bool(one.git_dirty) for one in origins)
+    if changed:
         were = "was" if changed == 1 else "were"
         yield (
             "Uncommitted code",

@@ -6,6 +6,7 @@ from typing import Any
 
 from ablate.config.described import Described
 from ablate.models.convert import Kind
+from ablate.runs.provenance import commit_text
 from ablate.runs.record import Record
 from ablate.runs.summary import plateau_warning
 
@@ -92,8 +93,8 @@ def _loading(card: Card) -> list[str]:
     metrics, session = card.record.metrics, card.provenance["sessions"][0]
     size = f" It has {metrics['params']:,.0f} parameters." if "params" in metrics else ""
     made_with = ", ".join(f"{name} {session['packages'][name]}" for name in ("ablate", "torch", "transformers"))
-    code = f" at commit `{session['git_sha']}`" if session["git_sha"] else ""
-    code += " with local changes" if session["git_dirty"] else ""
+    sha, dirty = session["git_sha"], session["git_dirty"]
+    code = f" at commit {commit_text(f'`{sha}`', dirty)}" if sha else ""
     return [
         f"## Loading\n\nOnly safetensors, no code of its own.{size}\n", "```python",
         "from transformers import AutoModelForMaskedLM, AutoTokenizer, pipeline\n",

@@ -59,6 +59,11 @@ def git_state(source: Path = Path(__file__)) -> dict[str, Any]:
     return {"git_sha": sha, "git_dirty": None if None in (sha, status) else bool(status)}
 
 
+def commit_text(sha: str, dirty: bool | None) -> str:
+    """A commit, and whether the code was what is in it."""
+    return sha + {True: ", changed", False: "", None: ", whether changed is not known"}[dirty]
+
+
 def hardware(device: torch.device) -> dict[str, Any]:
     """Processor, cores, threads, and the GPU where one is used."""
     described = {

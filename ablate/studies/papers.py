@@ -27,6 +27,11 @@ class Figure:
     note: str
 
     @property
+    def rows(self) -> str:
+        """`row against other row`, as the table calls them; `row` alone without another."""
+        return self.row if self.against_row is None else f"{self.row} against {self.against_row}"
+
+    @property
     def difference(self) -> float | None:
         """value - against, in the table's unit."""
         return None if self.against is None else self.value - self.against

@@ -76,13 +76,16 @@ def test_changed_claims_are_named(older, runs, tmp_path):
     )  # fmt: skip
 
 
-def test_other_code_and_data_are_said(older, runs):
+@pytest.mark.parametrize(
+    ("dirty", "words"), [(False, ""), (True, ", changed"), (None, ", whether changed is not known")]
+)
+def test_other_code_and_data_are_said(dirty, words, older, runs):
     for path in runs.glob("*/seed-*/provenance.json"):
         plain = json.loads(path.read_text())
-        plain["sessions"][0]["git_sha"] = "f" * 40
+        plain["sessions"][0] |= {"git_sha": "f" * 40, "git_dirty": dirty}
         path.write_text(json.dumps(plain))
     (line,) = (line for line in compare(read(runs), older).general if line.startswith("code"))
-    assert line == "code: None -> ffffffffffff"
+    assert line == f"code: not known -> ffffffffffff{words}"
 
 
 def test_runs_of_other_claims_and_of_the_control_are_named(older, runs):

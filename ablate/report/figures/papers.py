@@ -62,8 +62,7 @@ def rows_of(one: JudgedClaim) -> dict[str, Row]:
         contrast = published_contrast(figure, share=share)
         if contrast is not None:
             unit, value = contrast
-            against = f" against {figure.against_row}" if figure.against_row else ""
-            of_rows = found.setdefault(unit, {}).setdefault(f"{figure.table}, {figure.row}{against}", [])
+            of_rows = found.setdefault(unit, {}).setdefault(f"{figure.table}, {figure.rows}", [])
             of_rows.append((f"{figure.dataset} {figure.metric}", value))
     return {unit: Row(one=one, published=published, ours=_ours(one)) for unit, published in found.items()}
 

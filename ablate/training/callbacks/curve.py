@@ -68,7 +68,7 @@ class Curve(pl.Callback):
         check(loss, update=trainer.global_step, uniform_loss=self.uniform_loss)
 
     def losses(self) -> list[float]:
-        """The mean training losses written so far, in nats, those of before a resume too."""
+        """The mean training losses written so far (nats, where no term is weighted), those of before a resume too."""
         return read_curves(self.file.path)["train/loss"].dropna().tolist()
 
     def finish(self, values: dict[str, float], *, updates: int) -> None:
