@@ -71,6 +71,19 @@ def parts_of(claim: Claim) -> tuple[Part, ...]:
         raise UserError(f"claim {claim.id!r}: {error}") from None
 
 
+def assumed_effect(claim: Claim) -> float | None:
+    """The truth that a claim is planned for, in the metric's unit (a ratio for speed); None where it names none.
+
+    Its registered effect. Without one, no difference where that is what the claim says, and where it says that there is
+    one, the smallest that matters: its margin.
+    """
+    if claim.effect is not None:
+        return float(claim.effect)
+    if claim.kind in _ABOUT_NO_DIFFERENCE:
+        return 0.0
+    return claim.margin if claim.kind == "superiority" else None
+
+
 def _check_numbers(claim: Claim) -> None:
     for key, kinds in (("margin", _TAKES_MARGIN), ("threshold", ("superiority", "speed"))):
         value = getattr(claim, key)
@@ -92,18 +105,17 @@ def _superiority(claim: Claim) -> tuple[Part, ...]:
     low = float(claim.threshold or 0.0)
     if claim.margin is not None and low != 0.0:
         raise UserError("margin opens the verdict `negligible` around 0; it cannot go with a threshold other than 0")
-    assumed = _effect(claim) if claim.margin is None or claim.effect is not None else _margin(claim)
-    return (Part(name=_text(claim), contrast=_comparison(claim), low=low, assumed=assumed),)
+    return (Part(name=_text(claim), contrast=_comparison(claim), low=low, assumed=assumed_effect(claim)),)
 
 
 def _non_inferiority(claim: Claim) -> tuple[Part, ...]:
-    assumed = float(claim.effect or 0.0)
-    return (Part(name=_text(claim), contrast=_comparison(claim), low=-_margin(claim), assumed=assumed),)
+    contrast, margin = _comparison(claim), _margin(claim)
+    return (Part(name=_text(claim), contrast=contrast, low=-margin, assumed=assumed_effect(claim)),)
 
 
 def _equivalence(claim: Claim) -> tuple[Part, ...]:
     contrast, margin = _comparison(claim), _margin(claim)
-    return (Part(name=_text(claim), contrast=contrast, low=-margin, high=margin, assumed=float(claim.effect or 0.0)),)
+    return (Part(name=_text(claim), contrast=contrast, low=-margin, high=margin, assumed=assumed_effect(claim)),)
 
 
 def _additivity(claim: Claim) -> tuple[Part, ...]:
@@ -118,7 +130,7 @@ def _retention(claim: Claim) -> tuple[Part, ...]:
     signs = {coefficient > 0 for _, coefficient in contrast.coefficients}
     if signs != {True, False}:
         raise UserError(f"contrast {claim.contrast!r}: retention compares arms, as in `student - 0.97*teacher`")
-    return (Part(name=_text(claim), contrast=contrast, low=0.0, assumed=_effect(claim)),)
+    return (Part(name=_text(claim), contrast=contrast, low=0.0, assumed=assumed_effect(claim)),)
 
 
 def _speed(claim: Claim) -> tuple[Part, ...]:
@@ -136,7 +148,9 @@ def _trend(claim: Claim) -> tuple[Part, ...]:
     if isinstance(arms, str | Mapping) or len(arms) < 3 or len(set(arms)) < len(arms):
         raise UserError(f"contrast {arms!r}: a trend takes a list of at least three different arms, in order")
     share = None if claim.effect is None else claim.effect / (len(arms) - 1)
-    ends = Part(name=f"{arms[-1]} - {arms[0]}", contrast=difference(arms[-1], arms[0]), low=0.0, assumed=_effect(claim))
+    ends = Part(
+        name=f"{arms[-1]} - {arms[0]}", contrast=difference(arms[-1], arms[0]), low=0.0, assumed=assumed_effect(claim)
+    )
     # 0.0 - margin, not -margin: the strict form's bound is 0, never -0
     low = 0.0 - _margin(claim)
     steps = (
@@ -150,7 +164,7 @@ def _stack(claim: Claim) -> tuple[Part, ...]:
     if not isinstance(arms, Mapping) or set(arms) != set(STACK_KEYS) or len(set(arms.values())) < len(STACK_KEYS):
         raise UserError(f"contrast {arms!r}: stack takes four different arms under the keys {', '.join(STACK_KEYS)}")
     return tuple(
-        Part(name=f"{arms['ab']} - {arm}", contrast=difference(arms["ab"], arm), low=0.0, assumed=_effect(claim))
+        Part(name=f"{arms['ab']} - {arm}", contrast=difference(arms["ab"], arm), low=0.0, assumed=assumed_effect(claim))
         for arm in (arms["a"], arms["b"])
     )
 
@@ -171,10 +185,6 @@ def _comparison(claim: Claim) -> Contrast:
     return contrast
 
 
-def _effect(claim: Claim) -> float | None:
-    return None if claim.effect is None else float(claim.effect)
-
-
 def _margin(claim: Claim) -> float:
     assert claim.margin is not None  # _check_numbers
     return float(claim.margin)
@@ -192,5 +202,6 @@ _PARTS: dict[str, Callable[[Claim], tuple[Part, ...]]] = {
     "exact": lambda _: (),
 }
 KINDS = tuple(_PARTS)
-_NEEDS_MARGIN = ("non_inferiority", "equivalence", "additivity", "trend")
+_ABOUT_NO_DIFFERENCE = ("non_inferiority", "equivalence", "additivity")
+_NEEDS_MARGIN = (*_ABOUT_NO_DIFFERENCE, "trend")
 _TAKES_MARGIN = ("superiority", *_NEEDS_MARGIN)

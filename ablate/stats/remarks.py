@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ablate.stats.claims import Part
+from ablate.stats.claims import Part, assumed_effect
 from ablate.stats.decisions import PValues, Word
 from ablate.stats.evidence import repeated_seeds
 from ablate.stats.onesample import Estimate
@@ -113,8 +113,9 @@ def _p(finding: str, tested: Tested, setting: Setting) -> str:
 
 def _need(tested: Tested, needed_n: int | None) -> str:
     effect = f"{_kind_of_effect(tested)} effect"
-    if _registered(tested):
-        effect += f" of {tested.claim.effect or 0.0:.4g}"
+    assumed = assumed_effect(tested.claim)
+    if assumed is not None:
+        effect += f" of {assumed:.4g}"
     if needed_n is None:
         return f"at the {effect} no number of seeds is enough"
     if needed_n <= tested.num_seeds:
@@ -127,7 +128,7 @@ def _kind_of_effect(tested: Tested) -> str:
 
 
 def _registered(tested: Tested) -> bool:
-    return all(part.assumed is not None for part in tested.parts)
+    return assumed_effect(tested.claim) is not None
 
 
 def _assumed(tested: Tested, part: Part, estimate: Estimate) -> Part:

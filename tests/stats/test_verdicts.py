@@ -245,6 +245,19 @@ def test_an_inconclusive_claim_says_how_many_seeds_it_needs() -> None:
     assert unregistered.needed_n > 1000  # observed mean 0.02
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"effect": 1.5}, "the registered effect of 1.5 "), ({"margin": 0.5}, "the assumed effect of 0.5 "),
+        ({"margin": 0.5, "effect": 1.5}, "the registered effect of 1.5 "), ({}, "the observed effect "),
+    ],
+)  # fmt: skip
+def test_the_effect_that_needed_seeds_are_for_is_named(changes, words) -> None:
+    b = np.array([0.4, -1.3, 1.1, 0.2, -0.3])
+    verdict = judge_claim(claim("superiority", **changes), Evidence(scores={"base": np.zeros(5), "b": b}))
+    assert f"at {words}about {verdict.needed_n} seeds are needed" in verdict.reason
+
+
 def test_needed_seeds_are_those_of_holm_s_first_step() -> None:
     evidence = Evidence(scores={"base": np.zeros(5), "b": np.array([0.4, -1.3, 1.1, 0.2, -0.3])})
     one = claim("superiority", effect=1.0)
