@@ -1,16 +1,14 @@
 """What else differs between the arms of a claim, and claims that their own arms cannot test."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ablate.errors import UserError
 from ablate.stats.claims import Part, parts_of
 from ablate.studies.claims import StudyClaim
 from ablate.studies.encodings import unit_problem
+from ablate.studies.exact import Recipes
 from ablate.studies.factors import Changed, confounds, factor_of, listed_keys
 from ablate.studies.study import Study
-
-Recipes = Mapping[str, Mapping[str, Any]]
 
 
 def confounded(claim: StudyClaim, recipes: Recipes) -> Changed:

@@ -47,7 +47,10 @@ def read_design(plain: Any) -> Design | None:
             f"design.switches: a factorial of {len(switches)} switches has {2 ** len(switches)} arms; at most 6"
         )
     shared = dict(plain.get("claims") or {})
-    missing = [s for s in switches if shared and s not in (shared.get("factors") or {})]
+    factors = shared.get("factors") or {}
+    if not isinstance(factors, Mapping):
+        raise UserError(f"design.claims.factors={factors}: must be a list for each switch, {{{switches[0]}: [...]}}")
+    missing = [s for s in switches if shared and s not in factors]
     if missing:
         raise UserError(f"design.claims.factors: says nothing of {missing[0]}; give {missing[0]}: [its factors]")
     return Design(kind=plain["kind"], switches=switches, base=str(plain.get("base", "bert")), claims=shared)

@@ -8,7 +8,7 @@ from ablate.config.science import difference
 from ablate.studies.claims import StudyClaim
 from ablate.studies.factors import listed_keys
 
-_PER_TOKEN = re.compile(r"(val|teacher)/([a-z0-9_]+/)?(mlm_loss|mlm_accuracy|perplexity)|train/(mlm_)?loss")
+_PER_TOKEN = re.compile(r"(val|teacher)/([a-z0-9_]+/)?(mlm_loss(/[a-z]+)?|mlm_accuracy|perplexity)|train/(mlm_)?loss")
 _PER_CHARACTER = "val/bits_per_char"
 _CONTENT = "corpus"  # of the tokenizer's identity: what it made of the data, which follows
 

@@ -1,6 +1,5 @@
 """Which config keys each factor of a recipe covers (conf/factors.yaml), and which differences a claim allows."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ import yaml
 from ablate.config.paths import conf_dir
 from ablate.config.science import difference
 from ablate.errors import UserError
+from ablate.studies.reading import near
 
 # keys of a run's identity that follow from others: content of the data, and the corpus that a tokenizer made of it
 _FOLLOWS = {"data": ("tokenizer.corpus",), "tokenizer": ("tokenizer.corpus",)}
@@ -51,9 +51,8 @@ def check_factors(names: Collection[str]) -> None:
     """
     for name in names:
         if name not in factors():
-            close = difflib.get_close_matches(name, factors(), n=3)
-            nearest = f"; nearest: {', '.join(close)}" if close else ""
-            raise UserError(f"factors={name}: no such factor{nearest}; factors: {', '.join(factors())}")
+            known = list(factors())
+            raise UserError(f"factors={name}: no such factor{near(name, known)}; factors: {', '.join(known)}")
 
 
 def confounds(

@@ -67,8 +67,7 @@ def runs_of(frame: pd.DataFrame, path: Path) -> list[Run]:
     """
     frame = _typed(frame, path)
     _check_once(frame, ["arm", "seed", "metric"], path)
-    means = frame.groupby(["arm", "seed", "metric"], sort=True)["value"].mean()
-    return _grouped(means, path)
+    return _grouped(_means(frame, ["arm", "seed", "metric"]), path)
 
 
 def read_examples(path: Path, *, metric: str | None = None) -> Examples:
@@ -149,12 +148,18 @@ def _examples(frame: pd.DataFrame, path: Path, metric: str | None) -> Examples:
                         "not there")  # fmt: skip
     frame = _typed(frame, path)
     _check_once(frame, ["arm", "seed", "metric", EXAMPLE], path)
-    means = frame.groupby(["metric", "arm", "seed", EXAMPLE], sort=True)["value"].mean()
+    means = _means(frame, ["metric", "arm", "seed", EXAMPLE])
     found: dict[tuple[str, str, int], pd.Series] = {}
     for key, part in means.groupby(level=[0, 1, 2]):
         assert isinstance(key, tuple)
         found[str(key[0]), str(key[1]), int(key[2])] = part.droplevel([0, 1, 2])
     return found
+
+
+def _means(frame: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
+    """The mean value for each of the keys' combinations, over fine-tunings; none where one of these has none."""
+    groups = frame.assign(missing=frame["value"].isna()).groupby(keys, sort=True)
+    return groups["value"].mean().mask(groups["missing"].any())
 
 
 def _runs_of_examples(examples: Examples, path: Path) -> list[Run]:

@@ -56,7 +56,7 @@ def published(reference: Mapping[str, str]) -> tuple[Figure, ...]:
     rows = _rows(reference, reference["row"])
     others = {_about(r): r for r in _rows(reference, reference["against"])} if "against" in reference else {}
     figures = tuple(
-        _figure(reference, r, others.get(_about(r))) for r in rows if not others or _about(r) in others
+        _figure(reference, r, others.get(_about(r))) for r in rows if "against" not in reference or _about(r) in others
     )  # fmt: skip
     if not figures:
         raise UserError(f"published={dict(reference)}: the two rows have no figure in common")

@@ -105,6 +105,15 @@ def test_a_value_that_is_no_number_is_no_verdict(tmp_path, scores):
     assert "not a finite number" in one.reason
 
 
+def test_a_fine_tuning_without_a_value_is_not_averaged_away(tmp_path, scores):
+    both = pd.concat([long(scores, finetuning_seed=seed) for seed in (0, 1)], ignore_index=True)
+    lost = (both["arm"] == "b") & (both["seed"] == 1) & (both["example"] == "e3") & (both["finetuning_seed"] == 1)
+    both.loc[lost, "value"] = np.nan
+    both.to_csv(tmp_path / "r.csv", index=False)
+    one = api.judge(tmp_path / "r.csv", study_of()).claims[0].verdict
+    assert (one.verdict, "not a finite number" in one.reason) == ("not testable", True)
+
+
 def test_mistakes_in_examples_are_one_line(tmp_path, scores):
     frame = long(scores)
     cases = {

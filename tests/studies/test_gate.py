@@ -107,10 +107,11 @@ def test_a_metric_of_ones_own_is_not_judged_where_runs_were_asked_again(tmp_path
     ("metric", "parts"),
     [("val/full_sentences/mlm_loss", ["val"]), ("embedded/mean_pair", ["topic"]), ("mnli_mm/accuracy", ["mnli"]),
      ("probe/embedded/mean", ["probe/topic"]), ("probe/mnli/accuracy", []), ("latency_ms", ["efficiency"]),
-     ("glue/mean_8", ["mnli", "sst2"]), ("sst2/accuracy/median", ["sst2"])],
+     ("glue/mean_8", ["mnli", "sst2"]), ("sst2/accuracy/median", ["sst2"]),
+     ("squad_v2/f1", ["squad_v2"]), ("squad/f1", ["squad"])],
 )  # fmt: skip
 def test_which_questions_a_metric_comes_from(metric, parts):
-    asked = ["val", "topic", "probe/topic", "mnli", "sst2", "efficiency"]
+    asked = ["val", "topic", "probe/topic", "mnli", "sst2", "squad", "squad_v2", "efficiency"]
     assert parts_behind(metric, asked) == parts
 
 

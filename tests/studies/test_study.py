@@ -71,6 +71,10 @@ def test_a_study_is_read():
         (changed(looks=[{"seeds": 3, "alpha": 0.01}, {"seeds": 3, "alpha": 0.02}]), ["looks: seeds=3 is there twice"]),
         (STUDY | {"claims": 5}, ["claims=5: must be a list"]),
         (changed(design={"kind": "factorial", "switches": 5}), ["design.switches=5: must be a list"]),
+        (
+            changed(design={"kind": "factorial", "switches": ["a", "b"], "claims": {"factors": ["a", "b"]}}),
+            ["design.claims.factors=['a', 'b']: must be a list for each switch, {a: [...]}"],
+        ),
         (changed({"published": ["RoBERTa"]}), ["published=RoBERTa", "{table: ..., row: ...}"]),
         (changed({"kind": "trend", "contrast": [1, 2, 3]}), ["contrast=[1, 2, 3]: arms are names"]),
         (changed({"kind": "stack", "contrast": {"base": ["a"]}}), ["arms are names"]),
@@ -192,6 +196,7 @@ def test_encodings_are_compared_in_what_both_have(metric):
     ("contrast", "metric", "words"),
     [
         ("byte_bpe - cased", "val/mlm_loss", r"val/mlm_loss is per token.*byte_bpe and cased.*see val/bits_per_char"),
+        ("byte_bpe - cased", "val/mlm_loss/masked", r"val/mlm_loss/masked is per token.*see val/bits_per_char"),
         ("byte_bpe - bert", "val/bits_per_char", r"of byte_bpe counts the capitals that bert drops .*lowercase"),
         ("bert - cased", "val/bits_per_char", r"of cased counts the capitals that bert drops .*lowercase"),
     ],
@@ -257,3 +262,9 @@ def test_published_differences():
     )}  # fmt: skip
     assert figures["MNLI-m-dev"] == pytest.approx(84.7 - 84.0)
     assert figures["SST-2-dev"] == pytest.approx(92.5 - 92.9)
+
+
+def test_published_rows_without_a_common_figure_are_refused():
+    rows = {"table": "RoBERTa T2", "row": "SEGMENT-PAIR", "against": "XLNet-base (K=7)"}
+    with pytest.raises(UserError, match="the two rows have no figure in common"):
+        published(rows | {"metric": "F1", "dataset": "SQuAD1.1-dev"})
