@@ -15,7 +15,7 @@ from ablate.config.build import check_targets, make
 from ablate.config.checks import check
 from ablate.config.compose import compose_jobs, compose_one, without_hydra, without_seed
 from ablate.config.downstream import check_questions
-from ablate.config.finished import is_finished
+from ablate.config.finished import is_finished, is_trained
 from ablate.config.naming import place_of, source_keys
 from ablate.config.packing import Planned, key_of
 from ablate.config.paths import given_dirs
@@ -53,6 +53,7 @@ def plan(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, ...] 
     if multirun:
         register_study(jobs)
     _OUTCOMES.clear()
+    _PLANNED.clear()
     _PLANNED.update({job.key: job for job in jobs})
     _ASKED[:] = [[one for one in job.overrides if key_of([one])] for job in jobs]
     return [job.place for job in jobs]
@@ -91,11 +92,12 @@ def _check_launched(jobs: list[Planned], *, multirun: bool) -> None:
             f"+study={cfg.study.name}: has several arms and seeds; run it with -m, or one of its arms with +exp=..."
         )
     launcher = cfg.hydra.launcher
-    for key in ("jobs", "threads") if str(launcher.get("_target_")).endswith("SubprocessLauncher") else ():
+    ours = str(launcher.get("_target_")).endswith("SubprocessLauncher")  # another one may run elsewhere
+    for key in ("jobs", "threads") if ours else ():
         value, null = launcher[key], key == "jobs"
         if not (isinstance(value, int) and value >= 1) and not (null and value is None):
             raise UserError(f"hydra.launcher.{key}={value}: must be a whole number from 1{', or null' * null}")
-    if str(launcher.get("_target_")).endswith("SubprocessLauncher"):  # another one may run elsewhere
+    if ours:
         choose_device(cfg.trainer.accelerator)
     sources = {repr(source_keys(job.cfg)): job for job in jobs}
     for job in sources.values():
@@ -194,11 +196,16 @@ def run_planned(job: Planned, *, with_teacher: bool) -> Record:
     """
     from ablate.experiment import run
 
-    if with_teacher and job.teacher is not None and not is_finished(job.teacher):
+    if with_teacher and job.teacher is not None and _comes_first(job.teacher, job):
         print(f"ablate: its teacher first: {job.teacher.place.arm}, seed {job.teacher.place.seed}", file=sys.stderr)
         run_planned(job.teacher, with_teacher=True)
     cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
     return run(replace(job, cfg=cfg), roots=run_roots(job.place))
+
+
+def _comes_first(teacher: Planned, student: Planned) -> bool:
+    """Whether a teacher is to be run: trained for a student that is not yet, or asked what its student is asked."""
+    return not is_finished(teacher) and (is_trained(teacher) or not is_trained(student))
 
 
 def run_roots(place: Place) -> list[Path]:
@@ -227,11 +234,13 @@ def asked_jobs() -> list[list[str]]:
 
 
 def teacher_stages() -> list[list[list[str]]]:
-    """What the teachers of this command line's jobs are asked with, in stages; finished ones are left out."""
+    """What the teachers of this command line's jobs are asked with, in stages; those that need not run are left out."""
     stages = teachers_of(list(_PLANNED.values()))
     for one in (one for stage in stages for one in stage):
         _PLANNED.setdefault(one.key, one)
-    asked = [[list(one.overrides) for one in stage if not is_finished(one)] for stage in stages]
+    taught = [(job.teacher, job) for job in _PLANNED.values() if job.teacher is not None]
+    first = {teacher.place.directory for teacher, job in taught if _comes_first(teacher, job)}
+    asked = [[list(one.overrides) for one in stage if one.place.directory in first] for stage in stages]
     return [stage for stage in asked if stage]
 
 

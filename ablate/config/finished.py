@@ -1,7 +1,9 @@
 """Is a planned run finished? Decided from its record and its config alone: no corpus, no model, no process."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +14,67 @@ from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import teacher_identity
 from ablate.data.pin import read_pin
 from ablate.errors import UserError
-from ablate.runs.directory import PROVENANCE, find_elsewhere
-from ablate.runs.record import UnreadableRecord, read_result
+from ablate.runs.directory import PROVENANCE
+from ablate.runs.record import RESULT, Record, UnreadableRecord, read_result
 from ablate.training.fit import choose_device
 from ablate.training.precision import resolve_numerics
 
 
 def is_finished(job: Planned) -> bool:
     """Whether the directory holds this very run, evaluated as asked; a doubtful one is left to the run to settle."""
+    record, fingerprint = _own_record(job)
+    return record is not None and record.evaluation_id == evaluation_id(job.cfg, fingerprint=fingerprint)
+
+
+def is_trained(job: Planned) -> bool:
+    """Whether the directory holds this very run, whatever it was asked."""
+    return _own_record(job)[0] is not None
+
+
+def _own_record(job: Planned) -> tuple[Record | None, str]:
+    """The record of this very run in its directory, and the fingerprint of what it was trained on."""
     cfg, place = job.cfg, job.place
     try:
         record, trained_on = read_result(place.directory), _corpus(place.directory)
         pin = read_pin(place.root, data_name(cfg))
     except (OSError, ValueError, UnreadableRecord):
-        return False
+        return None, ""
     if record is None or trained_on is None or pin is None or cfg.data.get("refresh", False):
-        return False
+        return None, ""
     fingerprint, corpus = trained_on
     if pin.fingerprint != fingerprint or not pin.is_of(source_keys(cfg)):
-        return False
+        return None, ""
     same = record.run_id == _run_id(job, fingerprint=fingerprint, corpus=corpus)
-    return same and record.evaluation_id == evaluation_id(cfg, fingerprint=fingerprint)
+    return record if same else None, fingerprint
 
 
-def is_shared(job: Planned, roots: Sequence[Path]) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Shareable:
+    """What is finished under the run roots, read once.
+
+    corpora: data fingerprints and corpus keys that runs were trained on. directories: by run id, where it was trained.
+    """
+
+    corpora: frozenset[tuple[str, str]]
+    directories: Mapping[str, frozenset[Path]]
+
+
+def shareable(roots: Sequence[Path]) -> Shareable:
+    """Every finished run under the roots; those that cannot be read, or are shared from another, are left out."""
+    found: dict[str, set[Path]] = {}
+    for path in (path.parent for root in roots for path in root.glob(f"*/*/seed-*/{RESULT}")):
+        with contextlib.suppress(UnreadableRecord):
+            record = read_result(path)
+            if record is not None and record.shared_from is None:
+                found.setdefault(record.run_id, set()).add(path)
+    folders = [path.parent for root in roots for path in root.glob(f"*/*/seed-*/{PROVENANCE}")]
+    return Shareable(
+        corpora=frozenset(one for one in map(_corpus, folders) if one is not None),
+        directories={run_id: frozenset(paths) for run_id, paths in found.items()},
+    )
+
+
+def is_shared(job: Planned, others: Shareable) -> bool:
     """Whether another folder under the run roots holds this very run, so that it will not be trained again."""
     try:
         pin = read_pin(job.place.root, data_name(job.cfg))
@@ -43,17 +82,9 @@ def is_shared(job: Planned, roots: Sequence[Path]) -> bool:
         return False
     if pin is None or not pin.is_of(source_keys(job.cfg)) or job.cfg.data.get("refresh", False):
         return False
-    for fingerprint, corpus in corpora(roots):
-        run_id = _run_id(job, fingerprint=fingerprint, corpus=corpus) if fingerprint == pin.fingerprint else None
-        if run_id is not None and find_elsewhere(run_id, list(roots), besides=job.place.directory) is not None:
-            return True
-    return False
-
-
-def corpora(roots: Sequence[Path]) -> set[tuple[str, str]]:
-    """The data fingerprints and corpus keys that runs under the roots were trained on."""
-    folders = [path.parent for root in roots for path in root.glob(f"*/*/seed-*/{PROVENANCE}")]
-    return {found for found in map(_corpus, folders) if found is not None}
+    here = {key for key in others.corpora if key[0] == pin.fingerprint}
+    ids = (_run_id(job, fingerprint=fingerprint, corpus=corpus) for fingerprint, corpus in here)
+    return any(others.directories.get(run_id or "", frozenset()) - {job.place.directory} for run_id in ids)
 
 
 def _corpus(directory: Path) -> tuple[str, str] | None:

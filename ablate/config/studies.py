@@ -54,6 +54,8 @@ def _study_file(path: Path, overrides: Sequence[str], config_dirs: tuple[Path, .
         raise UserError(f"{path}: no such study file")
     if path.parent.name == "study":
         return named_study(path.stem, overrides, config_dirs=(path.parent.parent, *config_dirs))
+    if overrides:
+        raise UserError(f"{overrides[0]}: cannot be said of {path}, which is in no folder study/; change it there")
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except YAMLError as error:

@@ -6,7 +6,7 @@ import pytest
 
 from ablate.config import compose as composing
 from ablate.config.compose import compose_jobs, without_hydra
-from ablate.config.finished import is_finished, is_shared
+from ablate.config.finished import is_finished, is_shared, shareable
 from ablate.config.naming import arm_name, place_of
 from ablate.config.packing import Planned, pack, unpack
 from ablate.config.science import recipe
@@ -108,8 +108,8 @@ def test_a_run_that_another_study_finished_is_shared(change, run_tiny, tiny, tmp
     (job,) = compose_jobs([*tiny, "eval.formats=[doc_sentences]", *extra, f"hydra.run.dir={tmp_path}"])
     place = replace(place_of(job.cfg, job.cfg.hydra, job.overrides, multirun=False), study="another")
     elsewhere = Planned(job.cfg, place, tuple(job.overrides))
-    assert is_shared(elsewhere, [tmp_path]) == (change in (None, "eval.chars=3000"))
-    assert not is_finished(elsewhere) and not is_shared(elsewhere, [tmp_path / "nowhere"])
+    assert is_shared(elsewhere, shareable([tmp_path])) == (change in (None, "eval.chars=3000"))
+    assert not is_finished(elsewhere) and not is_shared(elsewhere, shareable([tmp_path / "nowhere"]))
 
 
 def test_a_users_own_switches_make_a_design(tmp_path):
@@ -128,6 +128,10 @@ def test_a_users_own_switches_make_a_design(tmp_path):
     assert jobs[3].cfg.model.dropout == 0.0
     study = named_study("mine", config_dirs=(tmp_path,))
     assert study == named_study(str(tmp_path / "study" / "mine.yaml"))
+    assert named_study(str(tmp_path / "study" / "mine.yaml"), ["study.seeds=4"]).seeds == (0, 1, 2, 3)
+    (tmp_path / "study" / "mine.yaml").rename(tmp_path / "alone.yaml")
+    with pytest.raises(UserError, match=r"^study\.seeds=4: cannot be said of .*alone\.yaml"):
+        named_study(str(tmp_path / "alone.yaml"), ["study.seeds=4"])
     check_recipes(study, arm_recipes(study, [], config_dirs=(tmp_path,)))
 
 

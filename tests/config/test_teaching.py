@@ -5,13 +5,14 @@ import shutil
 
 import pytest
 import torch
+from synthetic_runs import edit
 from transformers import BertConfig, BertForMaskedLM
 
 from ablate.config.compose import compose_jobs
 from ablate.config.teaching import TeacherMissing
 from ablate.errors import UserError
 from ablate.experiment import run
-from ablate.sweep import plan_jobs, run_planned, teachers_of
+from ablate.sweep import plan, plan_jobs, run_planned, teacher_stages, teachers_of
 
 
 def planned(*overrides, multirun=False):
@@ -146,6 +147,21 @@ def test_a_finished_student_is_asked_something_new_without_its_teacher(run_tiny,
     assert "teacher/mlm_loss" in record.metrics and "teacher/mlm_loss" not in again.metrics
 
 
+def test_a_sweep_trains_the_teachers_of_untrained_students_only(tiny, tmp_path):
+    asked = [*tiny, "+exp=student_soft", *SHORT, f"hydra.sweep.dir={tmp_path}"]
+    (job,), (more,) = (planned(*asked, *new, multirun=True) for new in ((), ("eval.chars=20000",)))
+    run_planned(job, with_teacher=True)
+    shutil.rmtree(job.teacher.place.directory)
+    plan([*asked, "eval.chars=20000"], multirun=True)
+    assert teacher_stages() == []
+    run_planned(more, with_teacher=True)
+    assert not job.teacher.place.directory.exists()
+    shutil.rmtree(job.place.directory)
+    plan(asked, multirun=True)
+    ((teacher,),) = teacher_stages()
+    assert "+exp=budget_d4" in teacher
+
+
 def test_a_students_teacher_is_asked_the_new_questions_too(run_tiny):
     first, directory = run_tiny("+exp=student_soft", *SHORT)
     again, there = run_tiny("+exp=student_soft", *SHORT, "eval.chars=20000")
@@ -199,6 +215,15 @@ def test_a_teacher_of_shorter_texts_is_refused(run_tiny, tmp_path):
 def test_a_teacher_no_better_than_word_frequencies_is_refused(run_tiny):
     with pytest.raises(UserError, match="no better than word frequencies"):
         run_tiny("+exp=student_soft", *SHORT, "teacher.untrained=refuse", "optim.lr=1e-9", "optim.muon_lr=1e-9")
+
+
+def test_a_teacher_that_is_shared_from_a_folder_now_gone_is_said_to_be(run_tiny, tmp_path):
+    _, student = run_tiny("+exp=student_soft", *SHORT)
+    (record,) = (path for path in tmp_path.glob("**/result.json") if path.parent != student)
+    edit(record, shared_from=str(tmp_path / "gone"))
+    (student / "result.json").unlink()
+    with pytest.raises(TeacherMissing, match=rf"is shared from {tmp_path}/gone, which is no longer there; delete "):
+        run_tiny("+exp=student_soft", *SHORT)
 
 
 def test_a_teacher_of_pickles_is_refused(run_tiny, tmp_path):
