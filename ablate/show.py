@@ -48,8 +48,8 @@ def show(arguments: argparse.Namespace) -> int:
     console.print(f"[bold]{cfg.arm.description}[/bold]\n{cfg.arm.source}\n")
     console.print(_difference(baseline_of(arguments.overrides, config_dirs=folders), cfg))
     corpus = build_corpus(cfg, Path(cfg.hydra.run.dir))
-    batches = build_data(cfg, corpus).batches
-    batch = batches[arguments.update * batches.accumulate]
+    cfg.trainer.accumulate = 1  # whole updates, in however many parts they are trained on
+    batch = build_data(cfg, corpus).batches[arguments.update]
     console.print(_batch_line(batch, arguments.update))
     decode = _decoder(corpus.tokenizer_path)
     total = len(batch["input_ids"])

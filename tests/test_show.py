@@ -61,6 +61,10 @@ def test_rows_and_update_choose_what_is_shown(shown):
     assert first == again != second and "update 1:" in second
 
 
+def test_an_update_is_shown_whole_however_it_is_split_for_training(shown):
+    assert shown("trainer.accumulate=3") == shown()
+
+
 def test_the_same_seed_shows_the_same_text_with_and_without_nsp(shown):
     assert sequences(shown("--rows", "99")) == sequences(shown("+exp=no_nsp", "--rows", "99"))
 

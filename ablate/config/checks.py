@@ -6,6 +6,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.config.science import flatten
 from ablate.errors import UserError
+from ablate.objectives.distillation import TERMS
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 MATCHES = ("tokens", "bytes", "updates", "flops", "seconds")
@@ -23,12 +24,12 @@ WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least 
     "trainer.accumulate": 1, "trainer.log_every": 1, "trainer.workers": 0, "eval.length": 8, "eval.chars": 0,
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
+AMOUNTS = ("eval.chars", "eval.chars_per_document", "eval.format_chars")  # of these, that may be written as 2e5
 OR_NULL = ("masking.copies",)  # of these
 TEXT = (  # 2024 is read as a number
     "data.path", "data.validation_path", "data.separator", "tokenizer.path", "teacher.path",
 )  # fmt: skip
 SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
-TERMS = ("hard", "soft", "logits", "cosine", "hidden", "attention")  # whose weights are numbers from 0
 POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
 
 
@@ -55,7 +56,7 @@ def check(cfg: DictConfig, reference: DictConfig) -> None:
 
 def _is_ours(group: Any) -> bool:
     """A user's own target may have a key of the same name that means something else."""
-    return not isinstance(group, dict) or str(group.get("_target_", "ablate.")).startswith("ablate.")
+    return not isinstance(group, dict | DictConfig) or str(group.get("_target_", "ablate.")).startswith("ablate.")
 
 
 def _check_known(plain: dict[Any, Any], defaults: dict[Any, Any]) -> None:
@@ -86,7 +87,7 @@ def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
 def _check_numbers(flat: dict[str, Any]) -> None:
     for key, least in WHOLE.items():
         if key in flat and not (key in OR_NULL and flat[key] is None):
-            holds = _is_number(flat[key]) and float(flat[key]).is_integer() and flat[key] >= least
+            holds = _is_whole(flat[key], as_float=key in AMOUNTS) and flat[key] >= least
             _require(holds, key, flat[key], f"a whole number from {least}" + ", or null" * (key in OR_NULL))
     for key in TEXT:
         if flat.get(key) is not None:
@@ -131,7 +132,7 @@ def _check_model(cfg: DictConfig) -> None:
             "the model's number of positions"
         )
     width, heads = cfg.model.get("width"), cfg.model.get("heads")
-    if width is not None and heads is not None:
+    if _is_ours(cfg.model) and width is not None and heads is not None:
         _require(width % heads == 0, "model.heads", heads, f"a divisor of model.width={width}")
 
 
@@ -159,8 +160,12 @@ def check_trainer(trainer: DictConfig) -> None:
     minutes = trainer.checkpoint_minutes
     _require(_is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
     threads = trainer.threads
-    holds = threads is None or (isinstance(threads, int) and threads >= 1)
+    holds = threads is None or (_is_whole(threads) and threads >= 1)
     _require(holds, "trainer.threads", threads, "a whole number from 1, or null for all cores")
+
+
+def _is_whole(value: Any, *, as_float: bool = False) -> bool:
+    return _is_number(value) and (isinstance(value, int) or (as_float and value.is_integer()))
 
 
 def _is_number(value: Any) -> bool:

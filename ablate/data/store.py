@@ -95,6 +95,11 @@ def known_fingerprint(source: Source, *, cache: Path) -> str | None:
         return None
 
 
+def read_fingerprint(source: Source) -> str:
+    """The fingerprint of a source as it is now, by reading all of it."""
+    return _survey(source).fingerprint
+
+
 class _Preparation:
     """One source, one tokenizer, one cache; reads the source only for what is missing."""
 

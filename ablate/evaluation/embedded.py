@@ -21,7 +21,7 @@ from ablate.data.documents import Document
 from ablate.data.hashing import key_of, mix, stream
 from ablate.data.sentences import split_sentences
 from ablate.data.sources.near_duplicates import clusters, held_out
-from ablate.data.store import known_fingerprint
+from ablate.data.store import known_fingerprint, read_fingerprint
 from ablate.errors import UserError
 from ablate.evaluation.tasks import HeldOutText, Recipe, Task, check_task
 
@@ -70,7 +70,7 @@ def embedded_task(
     recipe = Recipe(learning_rates=(3e-4, 1e-4)).but(**{"max_train": max_train, **(finetuning or {})})
     return check_task(Task(
         name=name, kind="classification", labels=tuple(labels), metrics=tuple(metrics or ["accuracy"]), pair=pair,
-        tests=(name,), recipe=recipe, load=load, embedded=True, max_length=max_length,
+        tests=(name,), recipe=recipe, load=load, max_length=max_length,
     ))  # fmt: skip
 
 
@@ -87,7 +87,8 @@ def _cached(text: HeldOutText, settings: str, build: Callable[[Path], dict[str, 
     now = known_fingerprint(text.source, cache=text.cache)
     key = digest("embedded", text.fingerprint or now or text.source.key(), settings)
     parent = text.cache / "tasks"
-    if text.fingerprint not in (None, now) and not (parent / key).exists():
+    made = (parent / key).exists()
+    if text.fingerprint is not None and not made and text.fingerprint != (now or read_fingerprint(text.source)):
         raise UserError(
             f"data={text.source.name}: the corpus has changed since these runs began, and the examples made from it "
             "are not in the cache; data.refresh=true adopts the new one, under new run ids"

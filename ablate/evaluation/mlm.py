@@ -101,7 +101,7 @@ class Evaluation:
 
     def final(self, model: Encoder) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
         """Every metric, and per-document sums for `val_mlm` (token masks) and `val_spans` (character spans)."""
-        scores = score(model, self.held_out, nsp=False, precision=self.precision)
+        scores = score(model, self.held_out, nsp=self._asks_pairs(self.common), precision=self.precision)
         spans = score(model, self.characters, nsp=False, precision=self.precision)
         loss = float(scores.nll.mean())
         metrics = {
@@ -112,16 +112,23 @@ class Evaluation:
             "val/unigram_loss": self.unigram_loss,
             f"val/{self.common}/mlm_loss": loss,
             **_by_what_is_shown(scores, self.held_out, self.corpus.vocabulary.mask),
+            **_of_pairs(scores),
         }
         for name, held_out in self.others.items():
-            asks_pairs = self.nsp and name == self.own_format
-            other = score(model, held_out, nsp=asks_pairs, precision=self.precision)
+            other = score(model, held_out, nsp=self._asks_pairs(name), precision=self.precision)
             metrics[f"val/{name}/mlm_loss"] = float(other.nll.mean())
-            if other.pairs_correct is not None:
-                metrics["val/nsp_accuracy"] = other.pairs_correct
+            metrics |= _of_pairs(other)
         store = self.corpus.validation
         frames = {
             "val_mlm": per_document(scores, self.held_out, store),
             "val_spans": per_document(spans, self.characters, store),
         }
         return metrics, frames
+
+    def _asks_pairs(self, name: str) -> bool:
+        """Whether text in this format is what the model learnt next sentences from."""
+        return self.nsp and name == self.own_format
+
+
+def _of_pairs(scores: Scores) -> dict[str, float]:
+    return {} if scores.pairs_correct is None else {"val/nsp_accuracy": scores.pairs_correct}

@@ -133,7 +133,6 @@ class Task:
     tests: tuple[str, ...]
     recipe: Recipe
     load: Callable[[HeldOutText | None], tuple[pd.DataFrame, dict[str, pd.DataFrame]]]
-    embedded: bool = False
     max_length: int = 128  # tokens; longer examples are cut, long contexts read in windows
     stride: int = 64  # tokens by which windows over a long context overlap
     start_from: "Task | None" = None  # fine-tune on this one first (RTE, MRPC, STS-B from MNLI)

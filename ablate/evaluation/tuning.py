@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from ablate.data.hashing import mix
@@ -62,7 +61,7 @@ def starting_point(subject: Subject, task: Task, held_out: HeldOutText | None, *
     first = task.start_from
     train, development = sides(subject, first, first.data(held_out))
     _, tuned = best_of(subject, first, train, development, stream=_stream(stream, 0))
-    return replace(tuned.subject)
+    return tuned.subject
 
 
 def sides(subject: Subject, task: Task, data: TaskData) -> tuple[Side, Side | None]:
@@ -80,4 +79,4 @@ def _result(seed: int, rate: float, tuned: Tuned, task: Task, train: Side, tests
     answers = {name: predict(tuned.subject, tuned.head, task, test) for name, test in tests.items()}
     reasons = {degenerate(task, tuned, train, given) for given in answers.values()} - {""}
     speed = tuned.examples / max(tuned.seconds, 1e-9)
-    return SeedResult(seed, rate, answers, "; ".join(sorted(reasons)), float(np.float64(speed)))
+    return SeedResult(seed, rate, answers, "; ".join(sorted(reasons)), speed)

@@ -41,7 +41,7 @@ def test_why_a_target_cannot_be_imported(refused, tmp_path, monkeypatch):
 
 
 BAD = {
-    "seed": [-1, 1.5, "abc", None, True],
+    "seed": [-1, 1.0, 1.5, "abc", None, True],
     "replicate": [-1, "x"],
     "nsp": ["maybe", 1, None],
     "cache": [None],
@@ -50,7 +50,7 @@ BAD = {
     "optim.betas": [0.9, [0.9], [0.9, 1.0], "0.9,0.98"],
     "optim.clip": [0, -1],
     "optim.batch_tokens": [3, 0, None, "x"],
-    "model.layers": [0, 2.5, "x", None],
+    "model.layers": [0, 2.0, 2.5, "x", None],
     "model.heads": [0, 3],
     "model.dropout": [2, -0.1, 1],
     "model.max_length": [None, 0],
@@ -72,13 +72,13 @@ BAD = {
     "trainer.keep_memory": [3],
     "trainer.accumulate": [0, 1.5],
     "trainer.log_every": [0],
-    "trainer.threads": [0, "two", 1.5],
+    "trainer.threads": [0, "two", 1.5, True],
     "trainer.workers": [-1],
     "trainer.checkpoint_minutes": [-1],
     "trainer.progress": [3],
     "eval.formats": ["segment_pair", ["segment"], None],
     "eval.length": [0, "x"],
-    "eval.chars": [-1],
+    "eval.chars": [-1, 0.5],
     "eval.every_tokens": [0],
     "eval.metrics": [3, ["accuracy"], {"_target_": "a.b"}],
 }
@@ -159,7 +159,8 @@ def test_a_metric_that_cannot_be_imported_is_found_before_training(refused):
     "override",
     ["optim.clip=null", "masking.copies=null", "trainer.threads=null", "optim.lr=1", "data.fraction=1", "nsp=false",
      "schedule.warmup=0", "model.dropout=0", "eval=none", "budget=flops", "budget=updates", "trainer.accumulate=4",
-     "optim.betas=[0,0.5]", "eval.formats=[segment_pair]", "scale.tokens=1e6", "model.heads=1"],
+     "optim.betas=[0,0.5]", "eval.formats=[segment_pair]", "scale.tokens=1e6", "model.heads=1",
+     "eval.chars=2e5"],
 )  # fmt: skip
 def test_what_can_be_run_is_not_refused(reference, override):
     cfg = compose_one([override])
@@ -170,5 +171,11 @@ def test_what_can_be_run_is_not_refused(reference, override):
 def test_keys_of_a_users_own_target_are_the_users_affair(reference):
     cfg = without_hydra(reference)
     with open_dict(cfg):
-        cfg.model = {"_target_": "collections.Counter", "layers": [3, 4], "dropout": "none"}
+        cfg.model = {
+            "_target_": "collections.Counter",
+            "layers": [3, 4],
+            "dropout": "none",
+            "width": 8,
+            "heads": [4, 8],
+        }
     check(cfg, reference)

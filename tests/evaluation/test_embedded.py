@@ -8,6 +8,7 @@ import pytest
 
 from ablate.data.documents import Document
 from ablate.data.sources.near_duplicates import shingles
+from ablate.data.store import read_fingerprint
 from ablate.errors import UserError
 from ablate.evaluation.baselines import baselines
 from ablate.evaluation.embedded import NotEnoughText, balanced, embedded_task, passages, without_repeats
@@ -164,6 +165,11 @@ def test_too_little_text_is_said(tmp_path):
 def test_a_changed_corpus_is_not_taken_for_the_pinned_one(tmp_path):
     with pytest.raises(UserError, match=r"the corpus has changed since these runs began.*data.refresh=true"):
         task("word_swap").load(HeldOutText(Text(), tmp_path, fingerprint="another"))
+
+
+def test_a_cache_that_has_not_read_the_pinned_corpus_reads_it(tmp_path):
+    pinned = HeldOutText(Text(), tmp_path, fingerprint=read_fingerprint(Text()))
+    assert len(task("word_swap").load(pinned)[0]) > 100
 
 
 def test_balancing_takes_a_subset_by_hash(held_out):

@@ -172,3 +172,8 @@ def test_nothing_beyond_the_cap_is_asked(prepared, build):
     asked = characters_asked(store, held_out)
     assert max(asked.values()) <= 200
     assert len(held_out.masked.labels) < len(everything.masked.labels)
+
+
+def test_next_sentences_are_asked_for_where_the_arms_own_format_is_the_only_one(run_tiny):
+    record, _ = run_tiny("eval.formats=[segment_pair]")
+    assert 0.0 <= record.metrics["val/nsp_accuracy"] <= 1.0

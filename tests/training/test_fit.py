@@ -159,6 +159,15 @@ def test_losses_follow_the_golden_curve(run_tiny):
     assert losses == pytest.approx(json.loads(GOLDEN.read_text()), abs=2e-4)
 
 
+def test_a_row_has_the_learning_rate_of_its_own_update(run_tiny):
+    """Warmed up over two updates of ten, and never 0: the schedule is asked for the middle of each."""
+    _, directory = run_tiny(
+        "optim=adamw", "optim.lr=0.001", "schedule.warmup=0.2", "trainer.log_every=1", "eval=none", "scale.tokens=2560"
+    )
+    rates = read_curves(directory / "metrics.csv")["lr"].dropna().tolist()
+    assert rates == pytest.approx([0.00025, 0.00075, *(0.001 * (1 - (n + 0.5) / 10) / 0.8 for n in range(2, 10))])
+
+
 def test_kept_memory_changes_no_bit(run_tiny, tmp_path):
     folders = [run_tiny(f"trainer.keep_memory={keep}", root=tmp_path / keep)[1] for keep in ("false", "true")]
     assert same_model(*folders)

@@ -26,12 +26,19 @@ class Curve(pl.Callback):
         self.sums: dict[str, torch.Tensor] = {}
         self.updates = 0
         self._seen = 0
+        self._lr = 0.0
         self.latest: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Cut the file back to where the checkpoint is."""
         self._seen = trainer.global_step
         self.file.cut(trainer.global_step)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the learning rate: once an update is done, that of the next one is set."""
+        self._lr = float(trainer.optimizers[0].param_groups[-1]["lr"])
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -62,8 +69,7 @@ class Curve(pl.Callback):
         means = {name: float(total) / self.updates for name, total in self.sums.items()}
         loss = means.pop("update_loss")
         self.sums, self.updates = {}, 0
-        lr = trainer.optimizers[0].param_groups[-1]["lr"]
-        self.latest = {"train/loss": loss, **{f"train/{k}": v for k, v in means.items()}, "lr": float(lr)}
+        self.latest = {"train/loss": loss, **{f"train/{k}": v for k, v in means.items()}, "lr": self._lr}
         self.write(trainer, self.latest)
         check(loss, update=trainer.global_step, uniform_loss=self.uniform_loss)
 
