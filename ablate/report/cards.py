@@ -73,14 +73,15 @@ def cards_of(judgement: Judgement, runs: Sequence[Run]) -> list[Card]:
 def _headings(judgement: Judgement) -> dict[str, str]:
     """By the first claim of each included study: the study, its question, and how many claims share its alpha."""
     return {
-        part.claims[0].claim.id: f"{part.study.name}: {part.study.question} {_family(part)}"
+        part.claims[0].claim.id: f"{part.study.name}: {part.study.question} ({shared_alpha(part)})"
         for part in judgement.families if part.claims
     }  # fmt: skip
 
 
-def _family(part: Judgement) -> str:
+def shared_alpha(part: Judgement) -> str:
+    """`3 claims share alpha 0.05`, of a family that has claims."""
     sharing = part.claims[0].verdict.family_size
-    return f"({counted(sharing, 'claim')} {'shares' if sharing == 1 else 'share'} alpha {part.alpha:g})"
+    return f"{counted(sharing, 'claim')} {'shares' if sharing == 1 else 'share'} alpha {part.alpha:g}"
 
 
 def _card(one: JudgedClaim, number: int, runs: Sequence[Run]) -> Card:

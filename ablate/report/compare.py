@@ -115,13 +115,17 @@ def _arm_change(old: Mapping[tuple[str, int], Run], new: Mapping[tuple[str, int]
     state = [key for key in both if key not in recipe and old[key].state != new[key].state]
     values = [
         key for key in both
-        if key not in recipe and key not in state and dict(old[key].metrics) != dict(new[key].metrics)
+        if key not in recipe and key not in state and _values(old[key]) != _values(new[key])
     ]  # fmt: skip
     parts = [
         _seeds("added", sorted(new.keys() - old.keys())), _seeds("gone", sorted(old.keys() - new.keys())),
         _seeds("of another recipe", recipe), _seeds("in another state", state), _seeds("with other numbers", values),
     ]  # fmt: skip
     return ", ".join(part for part in parts if part)
+
+
+def _values(run: Run) -> dict[str, str]:
+    return {name: repr(value) for name, value in run.metrics.items()}  # a value that is none equals itself here
 
 
 def _id(run: Run) -> str:

@@ -20,6 +20,7 @@ from ablate.studies.papers import LOST
 
 NOT_FINISHED = "not finished"
 _MARKS = {**MARKS, NOT_FINISHED: "…"}
+_UNITS = ("seconds", "millions")  # that are said; points, in their different notations, go without
 _SCALES = ("smoke", "laptop", "gpu", "paper")
 
 
@@ -162,17 +163,25 @@ def _numbers(claim: Mapping[str, Any]) -> dict[str, str]:
 def _published(claim: Mapping[str, Any]) -> str:
     """`RoBERTa T1, dynamic against static: +0.4 SQuAD2.0-dev F1, ...`: the differences that the papers print.
 
-    What a row without the claim's ingredient loses is turned.
+    What a row without the claim's ingredient loses is turned; times of a claim about speed are a ratio.
     """
     tables: dict[str, list[str]] = {}
     for one in claim.get("published", ()):
-        loses = one["metric"].endswith(LOST) and one["difference"] is None
-        difference = -one["value"] if loses else one["difference"]
-        number = f"{one['value']:g}" if difference is None else f"{round(difference, 4):+g}".replace("-", "−")
+        number = _published_number(one, ratio=claim.get("kind") == "speed")
         what = " ".join(str(one[key]).removesuffix(LOST).replace("_", " ") for key in ("dataset", "metric") if one[key])
         rows = " against ".join(str(one[key]) for key in ("row", "against_row") if one[key])
         tables.setdefault(f"{one['table']}, {rows}", []).append(f"{number} {what}")
     return "; ".join(f"{table}: {', '.join(found)}" for table, found in tables.items())
+
+
+def _published_number(one: Mapping[str, Any], *, ratio: bool) -> str:
+    if ratio and one.get("unit") == "seconds" and one.get("against"):
+        return f"{one['against'] / one['value']:.2f}×"
+    unit = f" {one['unit']}" if one.get("unit") in _UNITS else ""
+    loses = one["metric"].endswith(LOST) and one["difference"] is None
+    difference = -one["value"] if loses else one["difference"]
+    number = f"{one['value']:g}" if difference is None else f"{round(difference, 4):+g}".replace("-", "−")
+    return number + unit
 
 
 def _tally(reports: Sequence[_Report]) -> list[tuple[str, str, int]]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from ablate.config.teaching import FROM_TEACHER
 from ablate.report.arms import finished, of_other_tokens
+from ablate.report.cards import shared_alpha
 from ablate.report.collect import Collected
 from ablate.report.figures.masks import Masks, all_read_once, masks_of
 from ablate.report.units import short_number
@@ -26,8 +28,8 @@ def threats_of(collected: Collected) -> list[Threat]:
         return [("Origin", f"{unknown}were stated. The confound gate had nothing to check."), *_common(collected)]
     return [
         *_scale(collected), *_data(collected), *_encodings(collected), *_masks(collected), *_learning_rate(collected),
-        *_measures(collected), *_fine_tuning(collected), *_common(collected), *_code(collected), *_machines(collected),
-        *_speed(collected),
+        *_teachers(collected), *_measures(collected), *_fine_tuning(collected), *_common(collected), *_code(collected),
+        *_machines(collected), *_speed(collected),
     ]  # fmt: skip
 
 
@@ -224,9 +226,7 @@ def _seeds(collected: Collected) -> Iterator[Threat]:
     n = f"{low}" if low == high else f"{low} to {high}"
     screening = f" Fewer than five, so a screening and no confirmation: {listed(few)}." if few else ""
     families = [one for one in judgement.families or (judgement,) if one.claims]
-    shares = [
-        f"{counted(one.claims[0].verdict.family_size, 'claim')} share alpha {one.alpha:g} (Holm)" for one in families
-    ]
+    shares = [f"{shared_alpha(one)} (Holm)" for one in families]
     if judgement.families:
         shares = [f"{one.study.name}: {text}" for one, text in zip(families, shares, strict=True)]
     yield (
@@ -276,6 +276,22 @@ def _code(collected: Collected) -> Iterator[Threat]:
             "Uncommitted code",
             f"{counted(changed, 'run')} {were} made from code with changes that are in no commit.",
         )
+
+
+def _teachers(collected: Collected) -> Iterator[Threat]:
+    """Students cost more than they are charged with, and may begin where their teacher ended."""
+    taught = {run.arm: run.identity for run in collected.material.runs if run.identity.get("teacher")}
+    if not taught:
+        return
+    begun = [arm for arm, recipe in taught.items() if recipe.get("init", {}).get("_target_") == FROM_TEACHER]
+    begin = (
+        f" {listed(begun)}: the weights at the start are a teacher's, so that its text was read, too." if begun else ""
+    )
+    yield (
+        "Teachers",
+        f"{listed(list(taught))}: tokens, FLOPs and times are those of the student's training, a teacher's forward "
+        f"passes with them; the training that made the teacher is in none of them.{begin}",
+    )
 
 
 def _speed(collected: Collected) -> Iterator[Threat]:

@@ -117,7 +117,7 @@ def contrast_text(contrast: str | Sequence[str] | Mapping[str, Any]) -> str:
     if isinstance(contrast, Mapping):
         if "check" in contrast:
             arms = ", ".join(map(str, contrast.get("arms", ())))
-            return f"{contrast['check']}({arms})"
+            return f"{contrast['check']}({arms})" if arms else str(contrast["check"])
         return f"{contrast['ab']} against {contrast['a']} and {contrast['b']} (base {contrast['base']})"
     return " < ".join(contrast)
 

@@ -173,6 +173,17 @@ def test_several_machines_are_a_threat(collected):
     assert dict(threats_of(of_two))["Machines"].startswith("The runs come from 2 kinds of machine")
 
 
+@pytest.mark.parametrize(("start", "read"), [("ablate.models.init.from_teacher", True), ("mine.other", False)])
+def test_what_a_teacher_costs_and_has_read_is_a_threat(collected, start, read):
+    assert "Teachers" not in dict(threats_of(collected))
+    taught = {"teacher": {"recipe": "of bert"}, "init": {"_target_": start}}
+    runs = [replace(run, identity={**run.identity, **taught}) if run.arm == "half" else run
+            for run in collected.material.runs]  # fmt: skip
+    said = dict(threats_of(replace(collected, material=replace(collected.material, runs=tuple(runs)))))["Teachers"]
+    assert said.startswith("half: tokens, FLOPs and times are those of the student's training")
+    assert said.endswith("half: the weights at the start are a teacher's, so that its text was read, too.") == read
+
+
 def with_metrics(collected, metrics_of):
     material = collected.material
     runs = [replace(r, record=replace(r.record, metrics={**r.metrics, **metrics_of(r)})) for r in material.runs]

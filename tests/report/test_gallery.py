@@ -65,6 +65,13 @@ def test_a_verdict_is_not_shown_without_its_caveats_and_arithmetic_is_not_counte
     assert "screening, exploratory, size negligible</span>" in page
 
 
+def test_published_sizes_have_units_and_speeds_are_ratios():
+    one = {"table": "T3", "row": "A", "against_row": "B", "dataset": "a pass", "metric": "inference_time",
+           "value": 410.0, "against": 668.0, "difference": -258.0, "unit": "seconds"}  # fmt: skip
+    assert _published({"kind": "speed", "published": [one]}) == "T3, A against B: 1.63× a pass inference time"
+    assert _published({"published": [one]}) == "T3, A against B: −258 seconds a pass inference time"
+
+
 @pytest.mark.parametrize(
     ("metric", "difference", "value", "shown"),
     [("accuracy", 0.30000000000000004, 84.3, "T1, A against B: +0.3 MNLI-m accuracy"),

@@ -1,6 +1,5 @@
 """How often each arm predicts what the teacher predicts, example by example, on the same task."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ablate.config.science import flatten
+from ablate.config.science import digest
 from ablate.report.arms import chosen_arms, left_out, seeds_text
 from ablate.report.figures.style import FAINT, HUES, INK, QUIET, WIDTH, panels, styled
 from ablate.report.figures.words import short
 from ablate.report.material import Material, Plot
 from ablate.runs.collect import Run
 from ablate.stats.claims import parts_of
+from ablate.studies.gate import recipe_of
 
 ARMS, TASKS, COLUMNS = 12, 4, 2
 _KEYS = ["finetuning_seed", "id"]
@@ -55,26 +55,16 @@ def plots(material: Material) -> list[Plot]:
 
 
 def teacher_of(material: Material) -> str | None:
-    """The arm that others learnt from: by what their recipes say of a teacher, else by what a retention claim keeps."""
-    arms = set(material.judgement.study.arms)
-    ids = {run.record.run_id: run.arm for run in material.runs if run.record is not None}
+    """The arm that others learnt from: by the recipe that theirs name, else by what a retention claim keeps."""
+    arms = {digest(recipe_of(run)): run.arm for run in material.runs if run.arm in material.judgement.study.arms}
     for run in material.runs:
-        for value in flatten(run.identity.get("teacher")).values():
-            found = _arm_in(str(value), arms, ids)
-            if found is not None and found != run.arm:
-                return found
+        named = (run.identity.get("teacher") or {}).get("recipe")
+        if named in arms:
+            return arms[named]
     for claim in material.judgement.study.claims:
         if claim.kind == "retention":
             return next(arm for arm, c in parts_of(claim.test)[0].contrast.coefficients if c < 0)
     return None
-
-
-def _arm_in(value: str, arms: set[str], ids: Mapping[str, str]) -> str | None:
-    """The arm that a value names: itself, its run's id, or the run's directory."""
-    if value in ids or value in arms:
-        return ids.get(value, value)
-    path = re.search(r"([^/]+)/seed-\d+", value)
-    return path[1] if path and path[1] in arms else None
 
 
 def agreement(material: Material, teacher: str, arms: Sequence[str]) -> dict[str, dict[str, list[float]]]:
@@ -94,8 +84,9 @@ def agreement(material: Material, teacher: str, arms: Sequence[str]) -> dict[str
 
 
 def _tasks(runs: Sequence[Run]) -> list[str]:
-    names = {path.stem for run in runs for path in (run.directory / "predictions").glob("*.parquet")}
-    return sorted(names - {"val_mlm"})
+    """The tasks that a run of these predicted labels of."""
+    files = {path.stem: run for run in runs for path in (run.directory / "predictions").glob("*.parquet")}
+    return sorted(task for task, run in files.items() if _predictions(run, task) is not None)
 
 
 def _predictions(run: Run | None, task: str) -> "pd.Series[int] | None":

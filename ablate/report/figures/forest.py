@@ -13,7 +13,7 @@ from ablate.report.figures.style import BAND, INK, QUIET, VERDICTS, WIDTH, panel
 from ablate.report.figures.words import axis_label, short
 from ablate.report.material import Material, Plot
 from ablate.report.units import RATIO, name_of, spread_number, unit_of
-from ablate.report.words import level_text
+from ablate.report.words import contrast_text, level_text
 from ablate.studies.judge import JudgedClaim
 
 SHOWN = 40  # claims: more do not fit a page
@@ -145,7 +145,7 @@ def _contrast(one: JudgedClaim) -> str:
     part = one.verdict.stated
     if part is not None:
         return part.name
-    return one.claim.contrast if isinstance(one.claim.contrast, str) else " < ".join(map(str, one.claim.contrast))
+    return contrast_text(one.claim.contrast)
 
 
 def _numbers(one: JudgedClaim) -> str:

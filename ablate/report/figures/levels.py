@@ -7,7 +7,7 @@ from typing import Any
 from ablate.report.material import Material
 from ablate.report.units import short_number
 from ablate.report.words import counted
-from ablate.studies.factors import factors
+from ablate.studies.factors import factors_of
 
 Changed = Mapping[str, tuple[object, object]]
 Level = tuple[tuple[str, str], ...]  # the keys that differ from the baseline with their values; () is the baseline's
@@ -81,7 +81,7 @@ def layout_of(material: Material) -> Layout:
 def by_factor(changed: Changed) -> dict[str, dict[str, tuple[object, object]]]:
     """Changed keys by the factor that covers them most narrowly; where two do, by the one that has another change."""
     keys = [key for key in changed if key not in _UNTOLD]
-    narrowest = {key: _narrowest(key) for key in keys}
+    narrowest = {key: factors_of(key) or (key.split(".")[0],) for key in keys}
     sure = {names[0] for names in narrowest.values() if len(names) == 1}
     found: dict[str, dict[str, tuple[object, object]]] = {}
     for key, names in narrowest.items():
@@ -89,16 +89,6 @@ def by_factor(changed: Changed) -> dict[str, dict[str, tuple[object, object]]]:
         factor = _PART_OF.get(factor, factor)
         found.setdefault(factor, {})[key] = changed[key]
     return found
-
-
-def _narrowest(key: str) -> list[str]:
-    lengths = {
-        name: max(len(own) for own in (*f.keys, *f.derived) if key == own or key.startswith(f"{own}."))
-        for name, f in factors().items()
-        if f.covers(key)
-    }
-    longest = max(lengths.values(), default=0)
-    return [name for name, length in lengths.items() if length == longest] or [key.split(".")[0]]
 
 
 def _telling(key: str) -> tuple[int, str]:

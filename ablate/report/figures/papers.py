@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ablate.report.figures.style import INK, VERDICTS, WIDTH, panels, styled
-from ablate.report.figures.words import short
+from ablate.report.figures.words import short, wrapped
 from ablate.report.material import Material, Plot
 from ablate.report.units import LOSS, RATIO, SHARE, unit_of
 from ablate.report.words import level_text
@@ -22,6 +22,7 @@ from ablate.studies.papers import Figure as Published
 POINTS = "points"
 OF_GAIN = "points of the gain over the majority baseline"  # the papers' shares are of plain scores
 SHOWN = 12  # claims in a figure
+_AXIS = 32  # characters under one of two axes
 _PAPER = "#8a6d00"
 
 
@@ -150,7 +151,7 @@ def draw(rows: Sequence[Row], units: tuple[str, str]) -> Figure:
     theirs.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
     theirs.set_xlabel(_axis(units[0]) if same else f"the papers:\n{_axis(units[0])}")
     if not same:
-        ours.set_xlabel(f"this study:\n{_axis(units[1])}")
+        ours.set_xlabel(f"this study:\n{wrapped(_axis(units[1]), _AXIS)}")
     return figure
 
 

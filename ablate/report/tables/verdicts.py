@@ -92,11 +92,10 @@ def said_by(figures: tuple[Figure, ...]) -> list[str]:
     """A line per pair of rows: `RoBERTa T2, FULL-SENTENCES against SEGMENT-PAIR: MNLI-m-dev accuracy +0.7 %, ...`."""
     lines: dict[str, list[str]] = {}
     for figure in figures:
-        rows = figure.row + (f" against {figure.against_row}" if figure.against_row else "")
         number = figure.value if figure.difference is None else figure.difference
         sign = "" if figure.difference is None else "+"
         said = f"{figure.dataset} {figure.metric} {number:{sign}.4g} {figure.unit}"
-        lines.setdefault(f"{figure.table}, {rows}", []).append(said)
+        lines.setdefault(f"{figure.table}, {figure.rows}", []).append(said)
     return [f"{rows}: {', '.join(said)}" for rows, said in lines.items()]
 
 

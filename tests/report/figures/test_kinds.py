@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_report import ARMS, PAIRS, made
+from synthetic_report import ARMS, made
 
+from ablate.config.science import digest
 from ablate.report.figures import agreement, curves, heatmap, interaction, masks, paired, papers, pareto, scaling
 from ablate.report.material import Material
 from ablate.studies.papers import published
@@ -296,6 +297,7 @@ def test_agreement_counts_equal_predictions(tmp_path):
         labels = np.array([0] * 10)
         labels[:flipped] = 1
         (run.directory / "predictions").mkdir()
+        pd.DataFrame({"document": range(10), "nats": 1.0}).to_parquet(run.directory / "predictions" / "spans.parquet")
         pd.DataFrame({"id": range(10), "label": 0, "prediction": labels, "finetuning_seed": 0}).to_parquet(
             run.directory / "predictions" / "topic.parquet"
         )
@@ -305,18 +307,15 @@ def test_agreement_counts_equal_predictions(tmp_path):
     assert [x for x, _ in marks(plot.draw().axes[0])] == pytest.approx([0.85, 0.2])
 
 
-def test_a_teacher_is_known_by_its_run_or_its_folder(material):
-    def with_teacher(teacher):
+def test_a_teacher_is_known_by_the_recipe_that_its_students_name(material):
+    def with_teacher(recipe):
+        taught = {"recipe": recipe, "seed": "same", "keep": 8}
         runs = tuple(
-            replace(run, identity={**run.identity, "teacher": teacher}) if run.arm == "small" else run
+            replace(run, identity={**run.identity, "teacher": taught}) if run.arm == "small" else run
             for run in material.runs
         )
         return agreement.teacher_of(replace(material, runs=runs))
 
-    assert with_teacher({"path": "multirun/x/no_nsp/seed-0"}) == "no_nsp"
-    assert (
-        with_teacher({"run": next(r.record.run_id for r in material.runs if r.arm == "sentence_pair")})
-        == "sentence_pair"
-    )
-    assert with_teacher({"path": "bert-base-uncased"}) is None
-    assert PAIRS.endswith("sentence_pair")
+    recipes = {run.arm: digest({k: v for k, v in run.identity.items() if k != "seed"}) for run in material.runs}
+    assert with_teacher(recipes["no_nsp"]) == "no_nsp"
+    assert with_teacher("of some other folder") is None
