@@ -38,11 +38,11 @@ class Rows:
     """Sequences as rows `[CLS] span [SEP] span [SEP] ...`, padded to the width."""
 
     ids: Int64[np.ndarray, "n width"]
-    lengths: Int64[np.ndarray, "n"]  # positions without padding
+    lengths: Int64[np.ndarray, " n"]  # positions without padding
     token_types: Int64[np.ndarray, "n width"]  # 1 from B to its [SEP] in pair formats, else 0
     maskable: Bool[np.ndarray, "n width"]  # neither [CLS], [SEP], padding, nor a special token in the text ([UNK])
 
-    def take(self, chosen: Int64[np.ndarray, "chosen"]) -> "Rows":
+    def take(self, chosen: Int64[np.ndarray, " chosen"]) -> "Rows":
         """Some of the rows, cut to the longest of them."""
         width = int(self.lengths[chosen].max())
         cut = (array[chosen, :width] for array in (self.ids, self.token_types, self.maskable))
@@ -70,7 +70,7 @@ class _Layout:
         return ranges(sequences.span_starts[self.spans], self.tokens)
 
 
-def _layout(sequences: Sequences, indices: Int64[np.ndarray, "n"]) -> _Layout:
+def _layout(sequences: Sequences, indices: Int64[np.ndarray, " n"]) -> _Layout:
     starts, counts = sequences.offsets[indices], sequences.offsets[indices + 1] - sequences.offsets[indices]
     spans, row = ranges(starts, counts), np.repeat(np.arange(len(indices)), counts)
     tokens = sequences.span_lengths[spans].astype(np.int64)
@@ -83,7 +83,7 @@ def _layout(sequences: Sequences, indices: Int64[np.ndarray, "n"]) -> _Layout:
 def assemble(
     store: TokenStore,
     sequences: Sequences,
-    indices: Int64[np.ndarray, "n"],
+    indices: Int64[np.ndarray, " n"],
     *,
     vocabulary: Vocabulary,
     width: int | None = None,
@@ -107,7 +107,9 @@ def assemble(
     return Rows(ids, at.lengths, token_types, maskable)
 
 
-def token_offsets(sequences: Sequences, indices: Int64[np.ndarray, "n"], *, width: int) -> Int64[np.ndarray, "n width"]:
+def token_offsets(
+    sequences: Sequences, indices: Int64[np.ndarray, " n"], *, width: int
+) -> Int64[np.ndarray, "n width"]:
     """For each cell of the rows that `assemble` makes, the token's offset in the store; -1 where there is no text."""
     at = _layout(sequences, indices)
     offsets = np.full((len(indices), width), -1, dtype=np.int64)
@@ -115,7 +117,9 @@ def token_offsets(sequences: Sequences, indices: Int64[np.ndarray, "n"], *, widt
     return offsets
 
 
-def _in_second(starts: Int64[np.ndarray, "n"], ends: Int64[np.ndarray, "n"], width: int) -> Bool[np.ndarray, "n width"]:
+def _in_second(
+    starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"], width: int
+) -> Bool[np.ndarray, "n width"]:
     columns = np.arange(width)
     return (columns >= starts[:, None]) & (columns < ends[:, None])
 
@@ -171,8 +175,8 @@ class Batches(Dataset[Batch]):
         ]
 
     def _masked(
-        self, indices: Int64[np.ndarray, "n"], epochs: Int64[np.ndarray, "n"]
-    ) -> tuple[Rows, Masked, Int64[np.ndarray, "n"]]:
+        self, indices: Int64[np.ndarray, " n"], epochs: Int64[np.ndarray, " n"]
+    ) -> tuple[Rows, Masked, Int64[np.ndarray, " n"]]:
         rows = assemble(self.store, self.sequences, indices, vocabulary=self.vocabulary)
         keys = self.sequences.keys[indices]
         masked = self.masking(rows.ids, rows.maskable, keys, epochs, seed=self.mask_seed, vocabulary=self.vocabulary)
@@ -180,7 +184,7 @@ class Batches(Dataset[Batch]):
 
 
 def tensors(
-    rows: Rows, masked: Masked, labels: Int64[np.ndarray, "n"], *, update_masked: int, update_tokens: int,
+    rows: Rows, masked: Masked, labels: Int64[np.ndarray, " n"], *, update_masked: int, update_tokens: int,
     update_sequences: int,
 ) -> Batch:  # fmt: skip
     """Masked rows as a Batch."""
@@ -200,7 +204,7 @@ def tensors(
     }
 
 
-def even_cuts(lengths: Int64[np.ndarray, "n"], parts: int) -> list[int]:
+def even_cuts(lengths: Int64[np.ndarray, " n"], parts: int) -> list[int]:
     """Cut ascending `lengths` into `parts` contiguous parts, none empty: the bounds 0, ..., n.
 
     The largest padded size (rows x longest row) of a part is as small as it can be.
@@ -218,7 +222,7 @@ def even_cuts(lengths: Int64[np.ndarray, "n"], parts: int) -> list[int]:
     return _fill(lengths, parts, low)
 
 
-def _fill(lengths: Int64[np.ndarray, "n"], parts: int, size: int) -> list[int]:
+def _fill(lengths: Int64[np.ndarray, " n"], parts: int, size: int) -> list[int]:
     """Bounds of `parts` parts, each of as many rows as keep it within padded `size` and leave the others one each."""
     cuts, counts = [0], np.arange(1, len(lengths) + 1)
     for remaining in range(parts - 1, -1, -1):

@@ -28,7 +28,7 @@ def say(line: str) -> None:
     print(f"ablate: {line}", file=sys.stderr, flush=True)
 
 
-def digest(*parts: str) -> str:
+def cache_key(*parts: str) -> str:
     """A key of 32 hex digits, of the parts and where one ends and the next begins."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
@@ -50,14 +50,6 @@ def cache_errors(folder: Path) -> Iterator[None]:
             f"cannot write to the cache folder {folder} ({reason}); "
             "set ABLATE_CACHE to a folder with free space that you may write to"
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file so that readers see all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def find(path: Path) -> dict[str, Any] | None:
@@ -129,7 +121,7 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 
 
 def _checksum(sizes: Any, notes: Any) -> str:
-    return digest(json.dumps([sizes, notes], sort_keys=True))
+    return cache_key(json.dumps([sizes, notes], sort_keys=True))
 
 
 def _find_or_announce(path: Path) -> dict[str, Any] | None:

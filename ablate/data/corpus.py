@@ -15,8 +15,8 @@ from ablate.data.vocabulary import Vocabulary
 class DocumentIds(Sequence[str]):
     """The ids of documents, read one by one: a corpus may have millions, and few are asked for."""
 
-    text: UInt8[np.ndarray, "num_bytes"]  # UTF-8, one after the other
-    ends: Int64[np.ndarray, "num_documents"]
+    text: UInt8[np.ndarray, " num_bytes"]  # UTF-8, one after the other
+    ends: Int64[np.ndarray, " num_documents"]
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -45,20 +45,20 @@ class TokenStore:
     """
 
     tokens: np.ndarray  # (num_tokens,) uint16 or uint32, memory-mapped
-    sentences: Int64[np.ndarray, "num_sentences_plus_1"]  # token offset at which each sentence starts, and the end
-    documents: Int64[np.ndarray, "num_documents_plus_1"]  # sentence index at which each document starts, and the end
+    sentences: Int64[np.ndarray, " num_sentences_plus_1"]  # token offset at which each sentence starts, and the end
+    documents: Int64[np.ndarray, " num_documents_plus_1"]  # sentence index at which each document starts, and the end
     document_ids: Sequence[str]
-    document_keys: UInt64[np.ndarray, "num_documents"]  # hashing.key_of(id)
-    document_bytes: Int64[np.ndarray, "num_documents"] | None = None
-    words: Int32[np.ndarray, "num_tokens"] | None = None
-    chars: UInt8[np.ndarray, "num_tokens"] | None = None
+    document_keys: UInt64[np.ndarray, " num_documents"]  # hashing.key_of(id)
+    document_bytes: Int64[np.ndarray, " num_documents"] | None = None
+    words: Int32[np.ndarray, " num_tokens"] | None = None
+    chars: UInt8[np.ndarray, " num_tokens"] | None = None
 
     @property
     def num_documents(self) -> int:
         """How many documents."""
         return len(self.document_keys)
 
-    def document_tokens(self) -> Int64[np.ndarray, "num_documents_plus_1"]:
+    def document_tokens(self) -> Int64[np.ndarray, " num_documents_plus_1"]:
         """Token offset at which each document starts, and the end."""
         return self.sentences[self.documents]
 
@@ -73,5 +73,5 @@ class Corpus:
     train: TokenStore
     validation: TokenStore
     vocabulary: Vocabulary
-    counts: Int64[np.ndarray, "vocab"]  # token counts on the training side
+    counts: Int64[np.ndarray, " vocab"]  # token counts on the training side
     tokenizer_path: Path  # a folder with tokenizer.json and tokenizer_config.json, loadable by transformers

@@ -21,9 +21,9 @@ _MOST_REMEMBERED = 30_000_000  # characters of distinct words and 50 for each wo
 class Encoded:
     """The tokens of some words, and how many each word has."""
 
-    tokens: Int64[np.ndarray, "num_tokens"]
-    chars: UInt8[np.ndarray, "num_tokens"]
-    lengths: Int64[np.ndarray, "num_words"]
+    tokens: Int64[np.ndarray, " num_tokens"]
+    chars: UInt8[np.ndarray, " num_tokens"]
+    lengths: Int64[np.ndarray, " num_words"]
 
 
 class _Numbers(dict[str, int]):
@@ -175,13 +175,13 @@ class SideWriter:
         self.num_tokens += len(encoded.tokens)
         self._clear()
 
-    def _word_numbers(self) -> Int64[np.ndarray, "num_words"]:
+    def _word_numbers(self) -> Int64[np.ndarray, " num_words"]:
         """The place of each word in its document."""
         starts = np.array(self._piece_words, dtype=np.int64).reshape(-1, 2)
         sizes = np.diff(starts[:, 0], append=len(self._words))
         return np.arange(len(self._words)) + np.repeat(starts[:, 1] - starts[:, 0], sizes)
 
-    def _close_documents(self, kept_before: Int64[np.ndarray, "num_sentences_plus_1"]) -> None:
+    def _close_documents(self, kept_before: Int64[np.ndarray, " num_sentences_plus_1"]) -> None:
         ends = []
         ids = []
         sizes = []

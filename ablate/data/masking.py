@@ -18,8 +18,8 @@ class Masked:
     """Inputs with masks in place, and what is to be predicted where."""
 
     input_ids: Int64[np.ndarray, "n width"]
-    positions: Int64[np.ndarray, "num_masked"]  # flat indices into n * width, ascending
-    labels: Int64[np.ndarray, "num_masked"]  # the ids that stood there
+    positions: Int64[np.ndarray, " num_masked"]  # flat indices into n * width, ascending
+    labels: Int64[np.ndarray, " num_masked"]  # the ids that stood there
 
 
 @runtime_checkable
@@ -30,8 +30,8 @@ class Masking(Protocol):
         self,
         ids: Int64[np.ndarray, "n width"],
         maskable: Bool[np.ndarray, "n width"],
-        keys: UInt64[np.ndarray, "n"],
-        epochs: Int64[np.ndarray, "n"],
+        keys: UInt64[np.ndarray, " n"],
+        epochs: Int64[np.ndarray, " n"],
         *,
         seed: int,
         vocabulary: Vocabulary,
@@ -81,8 +81,8 @@ class TokenMasking:
         self,
         ids: Int64[np.ndarray, "n width"],
         maskable: Bool[np.ndarray, "n width"],
-        keys: UInt64[np.ndarray, "n"],
-        epochs: Int64[np.ndarray, "n"],
+        keys: UInt64[np.ndarray, " n"],
+        epochs: Int64[np.ndarray, " n"],
         *,
         seed: int,
         vocabulary: Vocabulary,
@@ -103,8 +103,8 @@ class TokenMasking:
         return Masked(input_ids, positions, labels)
 
     def _replace(
-        self, labels: Int64[np.ndarray, "m"], hashes: UInt64[np.ndarray, "m"], vocabulary: Vocabulary
-    ) -> Int64[np.ndarray, "m"]:
+        self, labels: Int64[np.ndarray, " m"], hashes: UInt64[np.ndarray, " m"], vocabulary: Vocabulary
+    ) -> Int64[np.ndarray, " m"]:
         action = uniform(mix(hashes, _ACTION))
         replaced = np.where(action < self.mask_share, vocabulary.mask, labels)
         random = (action >= self.mask_share) & (action < self.mask_share + self.random_share)
@@ -113,14 +113,14 @@ class TokenMasking:
         return replaced
 
 
-def num_masked(maskable: Bool[np.ndarray, "n width"], *, rate: float) -> Int64[np.ndarray, "n"]:
+def num_masked(maskable: Bool[np.ndarray, "n width"], *, rate: float) -> Int64[np.ndarray, " n"]:
     """Positions to choose per row: round(rate * maskable), half to even, at least one where any is maskable."""
     counts = maskable.sum(axis=1)
     return np.minimum(np.maximum(np.rint(rate * counts).astype(np.int64), 1), counts)
 
 
 def _smallest(
-    hashes: UInt64[np.ndarray, "n width"], maskable: Bool[np.ndarray, "n width"], budget: Int64[np.ndarray, "n"]
+    hashes: UInt64[np.ndarray, "n width"], maskable: Bool[np.ndarray, "n width"], budget: Int64[np.ndarray, " n"]
 ) -> Bool[np.ndarray, "n width"]:
     """Per row, the `budget` maskable positions of the smallest hashes (which never tie within a row)."""
     ranked = np.sort(np.where(maskable, hashes, np.iinfo(np.uint64).max), axis=1)
@@ -132,7 +132,7 @@ def _whole_words(
     hashes: UInt64[np.ndarray, "n width"],
     maskable: Bool[np.ndarray, "n width"],
     starts_word: Bool[np.ndarray, "n width"],
-    budget: Int64[np.ndarray, "n"],
+    budget: Int64[np.ndarray, " n"],
 ) -> Bool[np.ndarray, "n width"]:
     """Whole words in order of their hashes while they fit the row's budget; see TokenMasking."""
     after_gap = np.ones_like(maskable)
@@ -153,7 +153,7 @@ def _greedy(
     hashes: UInt64[np.ndarray, "n width"],
     first: Bool[np.ndarray, "n width"],
     lengths: Int64[np.ndarray, "n width"],
-    budget: Int64[np.ndarray, "n"],
+    budget: Int64[np.ndarray, " n"],
 ) -> Int64[np.ndarray, "n width"]:
     """How many positions of the word that starts at each position are taken; all rows at once, rank by rank."""
     rows = np.arange(len(hashes))

@@ -14,7 +14,7 @@ from ablate.errors import UserError
 _EPOCHS_KEPT = 2  # an update may lie in two
 
 
-def select_documents(store: TokenStore, *, fraction: float) -> Int64[np.ndarray, "n"]:
+def select_documents(store: TokenStore, *, fraction: float) -> Int64[np.ndarray, " n"]:
     """Documents in hash order of their ids, as many as hold at most `fraction` of the tokens, at least one.
 
     Selections are nested: a smaller fraction's documents are a prefix of a larger one's, whatever the seed.
@@ -30,7 +30,7 @@ def select_documents(store: TokenStore, *, fraction: float) -> Int64[np.ndarray,
     return order[: max(count, 1)]
 
 
-def order_documents(store: TokenStore, documents: Int64[np.ndarray, "n"], *, seed: int) -> Int64[np.ndarray, "n"]:
+def order_documents(store: TokenStore, documents: Int64[np.ndarray, " n"], *, seed: int) -> Int64[np.ndarray, " n"]:
     """`documents` in the hash order of a seed's stream: two of them keep their order whatever others are there."""
     return documents[np.argsort(mix(seed, store.document_keys[documents]))]
 
@@ -47,8 +47,8 @@ class UpdatePlan:
         UserError: no sequences, or `batch_tokens` below the longest of them (some updates would be empty).
     """
 
-    lengths: Int64[np.ndarray, "num_sequences"]  # positions, as in Sequences.lengths
-    keys: UInt64[np.ndarray, "num_sequences"]
+    lengths: Int64[np.ndarray, " num_sequences"]  # positions, as in Sequences.lengths
+    keys: UInt64[np.ndarray, " num_sequences"]
     batch_tokens: int
     seed: int  # the key of the order stream
     _epochs: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = field(
@@ -74,7 +74,7 @@ class UpdatePlan:
         """Positions in one pass over the data."""
         return int(self.lengths.sum())
 
-    def update(self, number: int) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+    def update(self, number: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
         """Indices of the update's sequences, and the epoch that each is in."""
         low, high = number * self.batch_tokens, (number + 1) * self.batch_tokens
         epochs = range(low // self.epoch_tokens, (high - 1) // self.epoch_tokens + 1)
@@ -94,7 +94,7 @@ class UpdatePlan:
         place = int(np.searchsorted(starts, inside))
         return epoch * self.epoch_tokens + (int(starts[place]) if place < len(starts) else self.epoch_tokens)
 
-    def _epoch(self, epoch: int) -> tuple[Int64[np.ndarray, "num_sequences"], Int64[np.ndarray, "num_sequences"]]:
+    def _epoch(self, epoch: int) -> tuple[Int64[np.ndarray, " num_sequences"], Int64[np.ndarray, " num_sequences"]]:
         """The order of an epoch, and each place's first position counted from the epoch's start; the last few kept."""
         if epoch not in self._epochs:
             order = np.argsort(mix(self.seed, epoch, self.keys))  # no ties: mix is one-to-one in its last part

@@ -15,17 +15,17 @@ class Sequences:
     by its documents and its place in them: stable when documents are added or removed; order and masks derive from it.
     """
 
-    span_starts: Int64[np.ndarray, "num_spans"]  # token offsets in the store
-    span_lengths: Int32[np.ndarray, "num_spans"]
-    offsets: Int64[np.ndarray, "num_sequences_plus_1"]
-    is_random: Int8[np.ndarray, "num_sequences"]
-    keys: UInt64[np.ndarray, "num_sequences"]
+    span_starts: Int64[np.ndarray, " num_spans"]  # token offsets in the store
+    span_lengths: Int32[np.ndarray, " num_spans"]
+    offsets: Int64[np.ndarray, " num_sequences_plus_1"]
+    is_random: Int8[np.ndarray, " num_sequences"]
+    keys: UInt64[np.ndarray, " num_sequences"]
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
-    def lengths(self) -> Int64[np.ndarray, "num_sequences"]:
+    def lengths(self) -> Int64[np.ndarray, " num_sequences"]:
         """Positions per sequence, specials included: 1 + sum over spans of (length + 1)."""
         ends = np.concatenate([[0], np.cumsum(self.span_lengths, dtype=np.int64)])
         spans = np.diff(self.offsets)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 from tokenizers import Tokenizer
 
-from ablate.data.cache import DamagedError, cache_errors, digest, find, keyed_folder, locked, say, write_text
+from ablate.data.cache import DamagedError, cache_errors, cache_key, find, keyed_folder, locked, say
 from ablate.data.corpus import Corpus, DocumentIds, TokenStore
 from ablate.data.documents import Document, Source, Split
 from ablate.data.encoding import SideWriter
@@ -26,6 +26,7 @@ from ablate.data.sentences import split_sentences
 from ablate.data.tokenizers import TokenizerKind, save, vocabulary
 from ablate.data.vocabulary import Vocabulary
 from ablate.errors import UserError
+from ablate.files import write_text
 
 STORE_VERSION = "1"  # of the files and of what is in them; a change makes every store be built anew
 
@@ -58,8 +59,8 @@ class _Survey:
 
     fingerprint: str
     num_bytes: int
-    train_keys: UInt64[np.ndarray, "num_train_documents"]
-    train_chars: Int64[np.ndarray, "num_train_documents"]
+    train_keys: UInt64[np.ndarray, " num_train_documents"]
+    train_chars: Int64[np.ndarray, " num_train_documents"]
 
 
 def prepare(
@@ -168,8 +169,8 @@ class _Preparation:
         )
 
     def _folders(self, fingerprint: str) -> tuple[Path, Path]:
-        tokens = digest(STORE_VERSION, fingerprint, self._kind_key, self._rules)
-        tokenizer = digest(STORE_VERSION, fingerprint, self._kind_key)
+        tokens = cache_key(STORE_VERSION, fingerprint, self._kind_key, self._rules)
+        tokenizer = cache_key(STORE_VERSION, fingerprint, self._kind_key)
         return self._cache / "tokens" / tokens, self._cache / "tokenizers" / tokenizer
 
     def _survey(self) -> _Survey:
@@ -225,9 +226,9 @@ class _Preparation:
 def _rules(sentences: Splitter) -> str:
     """What identifies the rules that cut sentences: the source of their module, or their name where there is none."""
     try:
-        return digest(inspect.getsource(sys.modules[sentences.__module__]))
+        return cache_key(inspect.getsource(sys.modules[sentences.__module__]))
     except (OSError, TypeError):  # typed into a notebook
-        return digest(sentences.__module__, sentences.__qualname__)
+        return cache_key(sentences.__module__, sentences.__qualname__)
 
 
 def _pinned(preparation: _Preparation, pinned: str) -> Corpus:

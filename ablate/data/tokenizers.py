@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from ablate.data.cache import digest
+from ablate.data.cache import cache_key
 from ablate.data.vocabulary import Vocabulary
 from ablate.errors import UserError
 
@@ -63,7 +63,7 @@ class WordPiece:
 
     def key(self) -> str:
         """Of the parameters."""
-        return digest("wordpiece", str(self.vocab_size), str(self.lowercase), str(self.max_chars))
+        return cache_key("wordpiece", str(self.vocab_size), str(self.lowercase), str(self.max_chars))
 
     def train(self, texts: Iterator[str]) -> Tokenizer:
         """Train; holds up to `max_chars` characters, because the alphabet must be known before.
@@ -98,7 +98,7 @@ class ByteBPE:
 
     def key(self) -> str:
         """Of the parameters."""
-        return digest("byte_bpe", str(self.vocab_size), str(self.max_chars))
+        return cache_key("byte_bpe", str(self.vocab_size), str(self.max_chars))
 
     def train(self, texts: Iterator[str]) -> Tokenizer:
         """Train; deterministic as it is, since all 256 bytes are its alphabet.
@@ -136,7 +136,7 @@ class Existing:
         Raises:
             UserError: nothing there that is a tokenizer.
         """
-        return digest("existing", *(file.read_bytes().hex() for file in _tokenizer_files(Path(self.path))))
+        return cache_key("existing", *(file.read_bytes().hex() for file in _tokenizer_files(Path(self.path))))
 
     def train(self, texts: Iterator[str]) -> Tokenizer:  # noqa: ARG002 (texts are for the kinds that learn)
         """Load; `texts` are not read.

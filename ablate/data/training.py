@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from ablate.data.cache import cached_arrays, digest
+from ablate.data.cache import cache_key, cached_arrays
 from ablate.data.corpus import Corpus, TokenStore
 from ablate.data.hashing import stream
 from ablate.data.order import UpdatePlan, order_documents, select_documents
@@ -46,7 +46,7 @@ def training_sequences(
         made = in_blocks(corpus.train, ordered, lambda block: make(corpus.train, block, seed=streams.pairs))
         return {field.name: getattr(made, field.name) for field in fields(Sequences)}
 
-    key = digest("sequences", corpus.key, describes, repr(fraction), repr(streams.documents), repr(streams.pairs))
+    key = cache_key("sequences", corpus.key, describes, repr(fraction), repr(streams.documents), repr(streams.pairs))
     return Sequences(**cached_arrays(cache / "sequences", key, build))
 
 

@@ -16,5 +16,5 @@ class Vocabulary:
     cls: int
     sep: int
     mask: int
-    continues: Bool[np.ndarray, "vocab"]
-    special: Bool[np.ndarray, "vocab"]
+    continues: Bool[np.ndarray, " vocab"]
+    special: Bool[np.ndarray, " vocab"]

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from ablate.data.cache import cache_errors, digest, keyed_folder
+from ablate.data.cache import cache_errors, cache_key, keyed_folder
 from ablate.evaluation.finetuning import Answers, score_of
 from ablate.evaluation.tasks import Task, TaskData
 
@@ -23,7 +23,7 @@ def baselines(task: Task, data: TaskData, *, cache: Path, fingerprint: str) -> d
     """
     if task.kind == "span":
         return {}
-    key = digest("baselines", str(RULES), fingerprint, json.dumps(task.describes(), sort_keys=True))
+    key = cache_key("baselines", str(RULES), fingerprint, json.dumps(task.describes(), sort_keys=True))
 
     def fill(folder: Path) -> dict[str, float]:
         (folder / "name").write_text(task.name)

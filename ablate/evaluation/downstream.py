@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablate.data.cache import digest
+from ablate.data.cache import cache_key
 from ablate.data.hashing import mix, stream
 from ablate.errors import UserError
 from ablate.evaluation.baselines import baselines
@@ -105,7 +105,7 @@ class Questions:
         what = [RULES, name, task.describes(), fingerprint, recipes, seeds, subject.length, subject.precision]
         if seeds and self.distillation is not None:
             what.append(self.distillation.describes())
-        return digest("question", repr(what))
+        return cache_key("question", repr(what))
 
 
 def finetuning_stream(seed: int, *, replicate: int = 0) -> int:

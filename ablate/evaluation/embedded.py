@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablate.data.cache import cache_errors, digest, keyed_folder
+from ablate.data.cache import cache_errors, cache_key, keyed_folder
 from ablate.data.documents import Document
 from ablate.data.hashing import key_of, mix, stream
 from ablate.data.sentences import split_sentences
@@ -85,7 +85,7 @@ def _cached(text: HeldOutText, settings: str, build: Callable[[Path], dict[str, 
         UserError: the pinned corpus is gone and its examples are not in the cache.
     """
     now = known_fingerprint(text.source, cache=text.cache)
-    key = digest("embedded", text.fingerprint or now or text.source.key(), settings)
+    key = cache_key("embedded", text.fingerprint or now or text.source.key(), settings)
     parent = text.cache / "tasks"
     made = (parent / key).exists()
     if text.fingerprint is not None and not made and text.fingerprint != (now or read_fingerprint(text.source)):

@@ -15,10 +15,11 @@ import pandas as pd
 
 from ablate.config.science import digest
 from ablate.errors import UserError
+from ablate.files import write_text
 from ablate.report.curves import read_back, write_all
 from ablate.report.origins import Origin, Setting
 from ablate.runs.collect import Run
-from ablate.runs.record import Record, write_text
+from ablate.runs.record import Record
 from ablate.studies.examples import COLUMNS as EXAMPLE_COLUMNS
 from ablate.studies.families import judged_runs
 from ablate.studies.foreign import COLUMNS, Examples, read_examples, write_examples

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablate.files import write_text
 from ablate.runs.collect import Run
 from ablate.runs.curves import read_curves
-from ablate.runs.record import write_text
 
 KEYS = ["arm", "variant", "seed"]
 _ROWS = 100  # per run, besides those with an evaluation

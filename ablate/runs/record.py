@@ -1,11 +1,12 @@
 """The record of a run: the only reader and writer of result.json and failure.json."""
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from ablate.files import write_text
 
 RESULT, FAILURE = "result.json", "failure.json"
 _OUT = "out of memory"
@@ -120,16 +121,6 @@ def remove_failure(directory: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """The value as JSON, in place of what was there."""
     write_text(path, json.dumps(value, indent=1, sort_keys=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside, flush to disk, then rename: what was there stays until all of the text is."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _metric(name: str, value: Any) -> float:

@@ -41,20 +41,20 @@ def estimate_crossed(
 
 def average_finetunings(
     scores: Float64[np.ndarray, "num_seeds num_finetunings *rest"],
-) -> Float64[np.ndarray, "num_seeds *rest"]:
+) -> Float64[np.ndarray, " num_seeds *rest"]:
     """Average fine-tuning runs within their pretraining seed: they share its noise and are no further seeds."""
     return np.asarray(scores.mean(axis=1))
 
 
 def f1_scores(
-    *, labels: Bool[np.ndarray, "num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
+    *, labels: Bool[np.ndarray, " num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
 ) -> Float64[np.ndarray, "num_seeds num_examples"]:
     """Example scores of F1: delete-one pseudo-values `N m - (N - 1) m_without_i`, whose mean is the jackknifed F1."""
     return _pseudo_values(_f1, labels=labels, predictions=predictions)
 
 
 def mcc_scores(
-    *, labels: Bool[np.ndarray, "num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
+    *, labels: Bool[np.ndarray, " num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
 ) -> Float64[np.ndarray, "num_seeds num_examples"]:
     """Example scores of Matthews' correlation: delete-one pseudo-values, as `f1_scores`."""
     return _pseudo_values(_mcc, labels=labels, predictions=predictions)
@@ -99,7 +99,7 @@ def _quotient(
 def _pseudo_values(
     metric: _Metric,
     *,
-    labels: Bool[np.ndarray, "num_examples"],
+    labels: Bool[np.ndarray, " num_examples"],
     predictions: Bool[np.ndarray, "num_seeds num_examples"],
 ) -> Float64[np.ndarray, "num_seeds num_examples"]:
     """Only four different examples can be deleted (one per cell of the table), so the metric is computed five times."""
@@ -113,6 +113,6 @@ def _pseudo_values(
 
 
 def _cell(
-    *, labels: Bool[np.ndarray, "num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
+    *, labels: Bool[np.ndarray, " num_examples"], predictions: Bool[np.ndarray, "num_seeds num_examples"]
 ) -> Int64[np.ndarray, "num_seeds num_examples"]:
     return np.where(predictions, np.where(labels, 0, 1), np.where(labels, 2, 3)).astype(np.int64)

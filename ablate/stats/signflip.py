@@ -8,7 +8,7 @@ _MAX_EXACT = 14
 _DRAWS = 2**14 - 1
 
 
-def sign_flip_p(contrast: Float64[np.ndarray, "num_seeds"], *, threshold: float = 0.0, seed: int = 0) -> float:
+def sign_flip_p(contrast: Float64[np.ndarray, " num_seeds"], *, threshold: float = 0.0, seed: int = 0) -> float:
     """One-sided p for `centre > threshold`: the share of sign patterns whose mean is at least the observed one.
 
     Exact up to 14 seeds, as `scipy.stats.permutation_test(..., permutation_type="samples")`; beyond, from 16,383 drawn

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablate.data.cache import digest
+from ablate.data.cache import cache_key
 from ablate.data.documents import Document
 
 ARRAYS = ("tokens", "sentences", "documents", "document_keys", "document_bytes")
@@ -35,7 +35,7 @@ class Documents:
     reads: int = 0
 
     def key(self):
-        return digest(self.name, self.version)
+        return cache_key(self.name, self.version)
 
     def documents(self):
         self.reads += 1

@@ -14,7 +14,7 @@ from evaluation.test_downstream import NoText
 from evaluation.test_spans import frame as span_frame
 from transformers import BertModel, RobertaConfig, RobertaModel
 
-from ablate.data.cache import digest
+from ablate.data.cache import cache_key
 from ablate.data.tokenizers import ByteBPE, WordPiece, save
 from ablate.errors import UserError
 from ablate.evaluation.distillation import Distillation, lesson
@@ -169,7 +169,7 @@ def test_answers_with_and_without_a_teacher(subject, bert_folder, tmp_path):
     task = questions(tmp_path).tasks[0]
     data: TaskData = task.data(None)
     asked = [RULES, "keyword", task.describes(), data.fingerprint(), [asdict(task.recipe)], 1, 32, "32-true"]
-    assert plain["keyword"].id == digest("question", repr(asked))  # as before there were teachers
+    assert plain["keyword"].id == cache_key("question", repr(asked))  # as before there were teachers
     first, again = (answers(questions(tmp_path, Distillation(folder=bert_folder)), subject) for _ in range(2))
     assert first["probe/keyword"].id == plain["probe/keyword"].id
     assert first["keyword"].id not in (plain["keyword"].id, plain["probe/keyword"].id)

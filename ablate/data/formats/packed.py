@@ -12,7 +12,7 @@ from ablate.errors import UserError
 
 def full_sentences(
     store: TokenStore,
-    documents: Int64[np.ndarray, "n"],
+    documents: Int64[np.ndarray, " n"],
     *,
     length: int,
     seed: int,  # noqa: ARG001 - all formats are called alike; packing has nothing to draw
@@ -30,7 +30,7 @@ def full_sentences(
 
 def doc_sentences(
     store: TokenStore,
-    documents: Int64[np.ndarray, "n"],
+    documents: Int64[np.ndarray, " n"],
     *,
     length: int,
     seed: int,  # noqa: ARG001 - all formats are called alike; packing has nothing to draw
@@ -43,7 +43,7 @@ def doc_sentences(
     return _pack(store, documents, length=length, cross=False, name="doc_sentences")
 
 
-def _pack(store: TokenStore, documents: Int64[np.ndarray, "n"], *, length: int, cross: bool, name: str) -> Sequences:
+def _pack(store: TokenStore, documents: Int64[np.ndarray, " n"], *, length: int, cross: bool, name: str) -> Sequences:
     check_length(length, name=name, least=3)
     if not len(documents):
         raise UserError(f"input.format={name} found no training document in data: see data.fraction and data.path")
@@ -78,7 +78,7 @@ def _pieces(table: SentenceTable, *, room: int) -> SentenceTable:
     )
 
 
-def _sequence_ends(pieces: SentenceTable, *, length: int, cross: bool) -> Int64[np.ndarray, "num_pieces"]:
+def _sequence_ends(pieces: SentenceTable, *, length: int, cross: bool) -> Int64[np.ndarray, " num_pieces"]:
     """For each piece: where a sequence that starts with it ends (the piece after its last)."""
     # A sequence of pieces s..j has 2 + tokens[j + 1] - tokens[s] + document[j] - document[s] positions:
     # [CLS], the tokens, and one [SEP] for each document it touches.

@@ -23,7 +23,7 @@ _LABEL, _CUT, _SHORT, _TARGET, _DOCUMENT, _SENTENCE, _FRONT_A, _FRONT_B = range(
 
 
 def segment_pair(
-    store: TokenStore, documents: Int64[np.ndarray, "n"], *, length: int, seed: int, short_sequences: float = 0.0
+    store: TokenStore, documents: Int64[np.ndarray, " n"], *, length: int, seed: int, short_sequences: float = 0.0
 ) -> Sequences:
     """A and B are runs of sentences that fill `length` positions together (SEGMENT-PAIR; BERT).
 
@@ -46,7 +46,7 @@ def segment_pair(
     return _pairs(store, documents, table, chunks, room=length - 3)
 
 
-def sentence_pair(store: TokenStore, documents: Int64[np.ndarray, "n"], *, length: int, seed: int) -> Sequences:
+def sentence_pair(store: TokenStore, documents: Int64[np.ndarray, " n"], *, length: int, seed: int) -> Sequences:
     """A and B are one natural sentence each, much shorter than `length` as a rule (SENTENCE-PAIR).
 
     B is the sentence after A or a random sentence of another document; a pair too long is cut as in segment_pair.
@@ -65,15 +65,15 @@ def sentence_pair(store: TokenStore, documents: Int64[np.ndarray, "n"], *, lengt
 class _Chunks:
     """A is the sentences first:cut; B is cut:end unless it is random and then as long as brings both to `target`."""
 
-    hashes: UInt64[np.ndarray, "n"]  # of the chunk's first sentence: all that is drawn for it derives from them
-    first: Int64[np.ndarray, "n"]
-    cut: Int64[np.ndarray, "n"]
-    end: Int64[np.ndarray, "n"]
-    is_random: Bool[np.ndarray, "n"]
-    target: Int64[np.ndarray, "n"]  # tokens
+    hashes: UInt64[np.ndarray, " n"]  # of the chunk's first sentence: all that is drawn for it derives from them
+    first: Int64[np.ndarray, " n"]
+    cut: Int64[np.ndarray, " n"]
+    end: Int64[np.ndarray, " n"]
+    is_random: Bool[np.ndarray, " n"]
+    target: Int64[np.ndarray, " n"]  # tokens
 
 
-def _pair_table(store: TokenStore, documents: Int64[np.ndarray, "n"], *, length: int, name: str) -> SentenceTable:
+def _pair_table(store: TokenStore, documents: Int64[np.ndarray, " n"], *, length: int, name: str) -> SentenceTable:
     check_length(length, name=name, least=5)
     table = sentence_table(store, documents)
     longest = int(np.diff(table.bounds).max(initial=0))
@@ -86,19 +86,19 @@ def _pair_table(store: TokenStore, documents: Int64[np.ndarray, "n"], *, length:
 
 
 def _sentence_hashes(
-    store: TokenStore, documents: Int64[np.ndarray, "n"], table: SentenceTable, *, seed: int
-) -> UInt64[np.ndarray, "num_sentences"]:
+    store: TokenStore, documents: Int64[np.ndarray, " n"], table: SentenceTable, *, seed: int
+) -> UInt64[np.ndarray, " num_sentences"]:
     """One hash per sentence, of its document and its place in it: not of what other documents there are."""
     place = np.arange(len(table.starts)) - table.bounds[table.document]
     return mix(mix(seed, store.document_keys[documents])[table.document], place)
 
 
-def _below(hashes: UInt64[np.ndarray, "n"], draw: int, count: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+def _below(hashes: UInt64[np.ndarray, " n"], draw: int, count: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """Uniform integers from 0 to `count` - 1."""
     return (uniform(mix(hashes, draw)) * count).astype(np.int64)
 
 
-def _targets(hashes: UInt64[np.ndarray, "n"], *, room: int, short: float) -> Int64[np.ndarray, "n"]:
+def _targets(hashes: UInt64[np.ndarray, " n"], *, room: int, short: float) -> Int64[np.ndarray, " n"]:
     full = np.full(len(hashes), room, dtype=np.int64)
     if not short:
         return full
@@ -107,10 +107,10 @@ def _targets(hashes: UInt64[np.ndarray, "n"], *, room: int, short: float) -> Int
 
 def _chunks(
     table: SentenceTable,
-    hashes: UInt64[np.ndarray, "num_sentences"],
+    hashes: UInt64[np.ndarray, " num_sentences"],
     *,
-    ends: Int64[np.ndarray, "num_sentences"],
-    target: Int64[np.ndarray, "num_sentences"],
+    ends: Int64[np.ndarray, " num_sentences"],
+    target: Int64[np.ndarray, " num_sentences"],
 ) -> _Chunks:
     """The chunk that would start at each sentence, then those that the walk through each document meets.
 
@@ -129,7 +129,7 @@ def _chunks(
 
 
 def _pairs(
-    store: TokenStore, documents: Int64[np.ndarray, "n"], table: SentenceTable, chunks: _Chunks, *, room: int
+    store: TokenStore, documents: Int64[np.ndarray, " n"], table: SentenceTable, chunks: _Chunks, *, room: int
 ) -> Sequences:
     """Resolve chunks to spans of at most `room` tokens, A and B together."""
     length_a = table.tokens[chunks.cut] - table.tokens[chunks.first]
@@ -156,12 +156,12 @@ def _pairs(
 
 def _random_segments(
     store: TokenStore,
-    documents: Int64[np.ndarray, "n"],
+    documents: Int64[np.ndarray, " n"],
     table: SentenceTable,
     chunks: _Chunks,
     *,
-    wanted: Int64[np.ndarray, "num_chunks"],
-) -> tuple[Int64[np.ndarray, "num_chunks"], Int64[np.ndarray, "num_chunks"]]:
+    wanted: Int64[np.ndarray, " num_chunks"],
+) -> tuple[Int64[np.ndarray, " num_chunks"], Int64[np.ndarray, " num_chunks"]]:
     """Sentences first:end of another document for each chunk: up to `wanted` tokens or the document's end.
 
     As in BERT the document is uniform over documents, whatever their lengths, and the first sentence over its own.
@@ -176,7 +176,7 @@ def _random_segments(
     return first, np.minimum(end, table.bounds[document + 1])
 
 
-def _heads(hashes: UInt64[np.ndarray, "n"], draw: int, tosses: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+def _heads(hashes: UInt64[np.ndarray, " n"], draw: int, tosses: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """How many of `tosses` fair coins show heads: the tokens that truncation takes from the front."""
     heads = np.zeros_like(tosses)
     rows, word = np.flatnonzero(tosses), 0

@@ -15,13 +15,13 @@ from ablate.errors import UserError
 class SentenceTable:
     """The sentences of the chosen documents, document after document in the chosen order."""
 
-    starts: Int64[np.ndarray, "num_sentences"]  # token offset in the store
-    tokens: Int64[np.ndarray, "num_sentences_plus_1"]  # tokens in the table before each sentence, and in all
-    document: Int64[np.ndarray, "num_sentences"]  # place of the sentence's document in the chosen order
-    bounds: Int64[np.ndarray, "num_documents_plus_1"]  # sentence at which each document starts, and the end
+    starts: Int64[np.ndarray, " num_sentences"]  # token offset in the store
+    tokens: Int64[np.ndarray, " num_sentences_plus_1"]  # tokens in the table before each sentence, and in all
+    document: Int64[np.ndarray, " num_sentences"]  # place of the sentence's document in the chosen order
+    bounds: Int64[np.ndarray, " num_documents_plus_1"]  # sentence at which each document starts, and the end
 
 
-def sentence_table(store: TokenStore, documents: Int64[np.ndarray, "n"]) -> SentenceTable:
+def sentence_table(store: TokenStore, documents: Int64[np.ndarray, " n"]) -> SentenceTable:
     """Look up the sentences of `documents` (indices into the store), keeping their order."""
     counts = store.documents[documents + 1] - store.documents[documents]
     sentences = ranges(store.documents[documents], counts)
@@ -34,11 +34,11 @@ def sentence_table(store: TokenStore, documents: Int64[np.ndarray, "n"]) -> Sent
     )
 
 
-def _bounds(counts: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n_plus_1"]:
+def _bounds(counts: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n_plus_1"]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
 
-def walk(following: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "steps"]:
+def walk(following: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " steps"]:
     """0, following[0], following[following[0]], ... while it stays below n; `following[i] > i`."""
     steps, here, jumps = [], 0, following.tolist()
     while here < len(jumps):
@@ -49,10 +49,10 @@ def walk(following: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "steps"]:
 
 def sequence_keys(
     store: TokenStore,
-    starts: Int64[np.ndarray, "num_spans"],
-    lengths: Int32[np.ndarray, "num_spans"],
-    offsets: Int64[np.ndarray, "num_sequences_plus_1"],
-) -> UInt64[np.ndarray, "num_sequences"]:
+    starts: Int64[np.ndarray, " num_spans"],
+    lengths: Int32[np.ndarray, " num_spans"],
+    offsets: Int64[np.ndarray, " num_sequences_plus_1"],
+) -> UInt64[np.ndarray, " num_sequences"]:
     """A key per sequence from its spans' documents, places in them and lengths: the same whatever else is chosen."""
     document_tokens = store.document_tokens()
     document = np.searchsorted(document_tokens, starts, side="right") - 1

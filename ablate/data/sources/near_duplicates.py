@@ -20,7 +20,7 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def shingles(texts: list[str]) -> tuple[UInt64[np.ndarray, "num_shingles"], Int64[np.ndarray, "num_shingles"]]:
+def shingles(texts: list[str]) -> tuple[UInt64[np.ndarray, " num_shingles"], Int64[np.ndarray, " num_shingles"]]:
     """Hashes of all runs of `SHINGLE` words inside a text, in order, and the index of the text each is in."""
     vocabulary: dict[str, int] = {}
     words: list[int] = []
@@ -66,7 +66,7 @@ def _repeated_share(texts: list[str]) -> np.ndarray:
     return np.asarray(repeated / np.maximum(np.bincount(owners, minlength=len(texts)), 1))
 
 
-def clusters(texts: list[str]) -> Int64[np.ndarray, "num_texts"]:
+def clusters(texts: list[str]) -> Int64[np.ndarray, " num_texts"]:
     """A label per text: texts have the same one if a chain of shared shingles links them."""
     hashes, owners = shingles(texts)
     _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
@@ -77,8 +77,8 @@ def clusters(texts: list[str]) -> Int64[np.ndarray, "num_texts"]:
 
 
 def held_out(
-    ids: list[str], *, sizes: Int64[np.ndarray, "num_texts"], labels: Int64[np.ndarray, "num_texts"], fraction: float
-) -> Bool[np.ndarray, "num_texts"]:
+    ids: list[str], *, sizes: Int64[np.ndarray, " num_texts"], labels: Int64[np.ndarray, " num_texts"], fraction: float
+) -> Bool[np.ndarray, " num_texts"]:
     """Which texts to hold out: whole clusters, in the order of a hash, up to `fraction` of the characters.
 
     A cluster above a tenth of that is never held out: half the corpus may hang together, and a held-out side that is
