@@ -45,7 +45,7 @@ def plan(arguments: argparse.Namespace) -> int:
     from ablate.config.registering import check_study
     from ablate.errors import UserError
     from ablate.studies.verdict_table import wide_console
-    from ablate.sweep import plan_jobs, run_roots, teachers_of
+    from ablate.sweep import comes_first, plan_jobs, run_roots, teachers_of
 
     noise, pilots = _noise(arguments.noise), _pilots(arguments.pilot)
     jobs = plan_jobs(arguments.overrides, multirun=True, config_dirs=config_dirs(arguments))
@@ -53,14 +53,14 @@ def plan(arguments: argparse.Namespace) -> int:
     if study is None:
         raise UserError("nothing to plan: name a study, +study=nsp")
     left = [job for job in jobs if not is_finished(job)]
-    others = shareable(run_roots(jobs[0].place))
+    others = shareable(list(dict.fromkeys(root for job in jobs for root in run_roots(job.place))))
     to_do = [job for job in left if not is_shared(job, others)]
     shared = f", {len(left) - len(to_do)} shared with finished runs elsewhere" if len(to_do) < len(left) else ""
     console = wide_console()
     console.print(f"{study.name}: {len(jobs)} runs, {len(jobs) - len(left)} done{shared}, {len(to_do)} to do")
     planned = {job.place.directory for job in jobs}
-    teachers = [one for stage in teachers_of(to_do) for one in stage if one.place.directory not in planned]
-    teachers = [one for one in teachers if not is_finished(one) and not is_shared(one, others)]
+    teachers = [one for stage in teachers_of(to_do, only=comes_first) for one in stage]
+    teachers = [one for one in teachers if one.place.directory not in planned and not is_shared(one, others)]
     if teachers:
         names = ", ".join(dict.fromkeys(one.place.arm for one in teachers))
         console.print(f"and first the teachers: {len(teachers)} runs of {names}")

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,21 +189,21 @@ def ended(place: Place, code: int) -> int:
 
 
 def run_planned(job: Planned, *, with_teacher: bool) -> Record:
-    """Run a job, or find it finished; its teacher first where that is asked for and it is not finished.
+    """Run a job, or find it finished; its teacher before it where that is asked for and one has to be run.
 
     Raises:
         UserError: it cannot be run, or its teacher cannot.
     """
     from ablate.experiment import run
 
-    if with_teacher and job.teacher is not None and _comes_first(job.teacher, job):
+    if with_teacher and job.teacher is not None and comes_first(job.teacher, job):
         print(f"ablate: its teacher first: {job.teacher.place.arm}, seed {job.teacher.place.seed}", file=sys.stderr)
         run_planned(job.teacher, with_teacher=True)
     cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
     return run(replace(job, cfg=cfg), roots=run_roots(job.place))
 
 
-def _comes_first(teacher: Planned, student: Planned) -> bool:
+def comes_first(teacher: Planned, student: Planned) -> bool:
     """Whether a teacher is to be run: trained for a student that is not yet, or asked what its student is asked."""
     return not is_finished(teacher) and (is_trained(teacher) or not is_trained(student))
 
@@ -213,15 +213,20 @@ def run_roots(place: Place) -> list[Path]:
     return [place.root, *(Path(r) for r in ROOTS if Path(r) != place.root)]
 
 
-def teachers_of(jobs: Iterable[Planned]) -> list[list[Planned]]:
-    """The runs that teach the jobs, in stages: those of a stage are taught by the stages before it only."""
+def teachers_of(
+    jobs: Iterable[Planned], *, only: Callable[[Planned, Planned], bool] | None = None
+) -> list[list[Planned]]:
+    """The runs that teach the jobs, in stages: those of a stage are taught by the stages before it only.
+
+    `only` says of a teacher and its student whether the teacher, and its own teachers in turn, are among them; all are
+    without it.
+    """
     stages: list[dict[Path, Planned]] = []
     for job in jobs:
-        line = []
-        teacher = job.teacher
-        while teacher is not None:
-            line.append(teacher)
-            teacher = teacher.teacher
+        line, student = [], job
+        while student.teacher is not None and (only is None or only(student.teacher, student)):
+            student = student.teacher
+            line.append(student)
         for depth, one in enumerate(reversed(line)):
             stages += [{}] if len(stages) == depth else []
             stages[depth].setdefault(one.place.directory, one)
@@ -235,13 +240,10 @@ def asked_jobs() -> list[list[str]]:
 
 def teacher_stages() -> list[list[list[str]]]:
     """What the teachers of this command line's jobs are asked with, in stages; those that need not run are left out."""
-    stages = teachers_of(list(_PLANNED.values()))
+    stages = teachers_of(list(_PLANNED.values()), only=comes_first)
     for one in (one for stage in stages for one in stage):
         _PLANNED.setdefault(one.key, one)
-    taught = [(job.teacher, job) for job in _PLANNED.values() if job.teacher is not None]
-    first = {teacher.place.directory for teacher, job in taught if _comes_first(teacher, job)}
-    asked = [[list(one.overrides) for one in stage if one.place.directory in first] for stage in stages]
-    return [stage for stage in asked if stage]
+    return [[list(one.overrides) for one in stage] for stage in stages]
 
 
 def outcome_at(place: Place) -> int:

@@ -169,6 +169,18 @@ def test_the_card_says_what_it_is(runs, tmp_path):
     assert "little beyond word frequencies" in body
 
 
+@pytest.mark.parametrize(
+    ("dirty", "words"), [(False, ""), (True, ", changed"), (None, ", whether changed is not known")]
+)
+def test_the_card_says_which_code_it_was(dirty, words, runs, tmp_path):
+    run = shutil.copytree(runs("full_sentences"), tmp_path / "run")
+    provenance = json.loads((run / "provenance.json").read_text())
+    provenance["sessions"][0] |= {"git_sha": "abc", "git_dirty": dirty}
+    (run / "provenance.json").write_text(json.dumps(provenance))
+    write(run, tmp_path / "mine")
+    assert f" at commit `abc`{words}.\n" in (tmp_path / "mine" / "README.md").read_text()
+
+
 def test_the_example_in_the_card_runs(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(runs("full_sentences"), "mine")

@@ -26,6 +26,7 @@ GROUPS = (
     "budget",
 )
 SCIENCE = (*GROUPS, "replicate")
+FROM_TEACHER = "ablate.models.init.from_teacher"  # the initialisation that begins with a teacher's weights
 LADDER = "optim.lr_ladder"  # the multiples of its learning rate at which a study runs its contrasts again
 LABELS = (  # ways to say what other keys hold
     "name", "format", "multiple", "batch_multiple", "lr_multiple", "lr_ladder", "layers_multiple", "alpha", "like",

@@ -17,7 +17,7 @@ from ablate.config.compose import compose_one
 from ablate.config.naming import place_of
 from ablate.config.packing import Planned
 from ablate.config.reference import STUDENTS, STUDENTS_KEYS, other_arm, with_flops
-from ablate.config.science import difference, digest, identity
+from ablate.config.science import FROM_TEACHER, difference, digest, identity
 from ablate.data.corpus import Corpus
 from ablate.errors import UserError
 from ablate.evaluation.mlm import Evaluation
@@ -34,8 +34,6 @@ from ablate.runs.record import Record, UnreadableRecord, read_failure, read_resu
 from ablate.runs.trained import trained_folder
 from ablate.training.fit import Execution
 from ablate.training.precision import Numerics
-
-FROM_TEACHER = "ablate.models.init.from_teacher"
 
 
 class TeacherMissing(RuntimeError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ablate.config.teaching import FROM_TEACHER
+from ablate.config.science import FROM_TEACHER
 from ablate.report.arms import finished, of_other_tokens
 from ablate.report.cards import shared_alpha
 from ablate.report.collect import Collected

@@ -74,7 +74,7 @@ def parts_behind(metric: str, parts: Iterable[str]) -> list[str]:
         return [part for part in parts if part in {f"{probe}{task}" for task in tasks}]
     if not score:
         return [part for part in parts if part == "efficiency"]
-    # a task of several test sets calls them by its name and more: mnli, mnli_mm; but squad_v2 is none of squad's
+    # a task of several test sets calls them by its name and more (mnli, mnli_mm); another task may be called so, too
     named = [part for part in parts if f"{probe}{of}" == part or f"{probe}{of}".startswith(f"{part}_")]
     return sorted(named, key=len)[-1:]
 

@@ -12,7 +12,7 @@ from ablate.config.compose import compose_jobs
 from ablate.config.teaching import TeacherMissing
 from ablate.errors import UserError
 from ablate.experiment import run
-from ablate.sweep import plan, plan_jobs, run_planned, teacher_stages, teachers_of
+from ablate.sweep import comes_first, plan, plan_jobs, run_planned, teacher_stages, teachers_of
 
 
 def planned(*overrides, multirun=False):
@@ -160,6 +160,20 @@ def test_a_sweep_trains_the_teachers_of_untrained_students_only(tiny, tmp_path):
     plan(asked, multirun=True)
     ((teacher,),) = teacher_stages()
     assert "+exp=budget_d4" in teacher
+
+
+@pytest.mark.parametrize(
+    ("trained", "first"),
+    [([], [["budget_x2"], ["student_mix"]]), (["student_soft"], []),
+     (["student_mix"], [["student_mix"]]), (["student_soft", "student_mix"], [["student_mix"]]),
+     (["budget_x2"], [["budget_x2"], ["student_mix"]]), (["student_soft", "budget_x2"], [])],
+)  # fmt: skip
+def test_a_teachers_teacher_runs_for_the_teacher_only(trained, first, monkeypatch):
+    """All of them are asked something new; who is trained already needs no teacher to be."""
+    monkeypatch.setattr("ablate.sweep.is_finished", lambda one: False)
+    monkeypatch.setattr("ablate.sweep.is_trained", lambda one: one.place.arm.split(".")[0] in trained)
+    stages = teachers_of(planned("+exp=student_soft", "teacher.exp=student_mix"), only=comes_first)
+    assert [[one.place.arm for one in stage] for stage in stages] == first
 
 
 def test_a_students_teacher_is_asked_the_new_questions_too(run_tiny):

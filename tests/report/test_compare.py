@@ -62,6 +62,16 @@ def test_other_numbers_of_the_same_recipe_are_seen(older, runs):
     assert "runs of bert: 1 run with other numbers" in by_id(compare(read(runs), older))["nsp_not_needed"].why
 
 
+def test_a_value_that_is_no_number_is_the_same_in_both(runs, tmp_path):
+    for path in runs.glob("bert/seed-*/result.json"):
+        edit(path, metrics=json.loads(path.read_text())["metrics"] | {"mine/score": "nan"})
+    (tmp_path / "undefined").mkdir()
+    collected = read(runs)
+    write_archive(tmp_path / "undefined", collected.archive)
+    write_verdicts(tmp_path / "undefined" / "verdicts.json", collected.material.judgement)
+    assert compare(read(runs), tmp_path / "undefined").general == ("the runs are the same",)
+
+
 def test_changed_claims_are_named(older, runs, tmp_path):
     study = tmp_path / "mine.yaml"
     plain = json.loads((older / "runs.json").read_text())["study"]

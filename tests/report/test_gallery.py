@@ -70,6 +70,8 @@ def test_published_sizes_have_units_and_speeds_are_ratios():
            "value": 410.0, "against": 668.0, "difference": -258.0, "unit": "seconds"}  # fmt: skip
     assert _published({"kind": "speed", "published": [one]}) == "T3, A against B: 1.63× a pass inference time"
     assert _published({"published": [one]}) == "T3, A against B: −258 seconds a pass inference time"
+    size = one | {"dataset": "model", "metric": "parameters", "difference": -44.0, "unit": "millions"}
+    assert _published({"kind": "exact", "published": [size]}) == "T3, A against B: −44 millions model parameters"
 
 
 @pytest.mark.parametrize(

@@ -297,7 +297,9 @@ def test_agreement_counts_equal_predictions(tmp_path):
         labels = np.array([0] * 10)
         labels[:flipped] = 1
         (run.directory / "predictions").mkdir()
-        pd.DataFrame({"document": range(10), "nats": 1.0}).to_parquet(run.directory / "predictions" / "spans.parquet")
+        for name in ("a_mlm", "b_spans", "c_more", "d_yet_more"):  # sums per document, of no labels
+            per_document = pd.DataFrame({"document": range(10), "nats": 1.0})
+            per_document.to_parquet(run.directory / "predictions" / f"{name}.parquet")
         pd.DataFrame({"id": range(10), "label": 0, "prediction": labels, "finetuning_seed": 0}).to_parquet(
             run.directory / "predictions" / "topic.parquet"
         )
