@@ -1,5 +1,6 @@
 """How often each arm predicts what the teacher predicts, example by example, on the same task."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,16 +32,18 @@ def plots(material: Material) -> list[Plot]:
     there = [arm for arm in material.judgement.study.arms if arm != teacher]
     arms = chosen_arms(material, there, at_most=ARMS)
     taught = {run.arm for run in material.runs if run.identity.get("teacher")}
-    found = agreement(material, teacher, arms)
-    if not found:
+    of_tasks = agreement(material, teacher, arms)
+    if not of_tasks:
         return []
+    found = dict(itertools.islice(of_tasks.items(), TASKS))
     counts = [len(values) for of_arm in found.values() for values in of_arm.values()]
     caption = (
         f"Share of test examples on which an arm and the teacher, {short(teacher)}, predict the same label at equal "
         f"seeds ({seeds_text(counts)}). Large marks: mean over seeds; small dots: single seeds, averaged over "
         "fine-tunings. "
     )
-    caption += "Blue: arms that were taught; grey: arms that never saw the teacher." if taught else ""
+    caption += "Blue: arms that were taught; grey: arms that never saw the teacher. " if taught else ""
+    caption += f"The first {TASKS} of {len(of_tasks)} tasks." if len(of_tasks) > TASKS else ""
     said = [
         f"{task}: " + ", ".join(f"{short(arm)} {np.mean(values):.3f}" for arm, values in of_arm.items())
         for task, of_arm in found.items()
@@ -72,7 +75,7 @@ def agreement(material: Material, teacher: str, arms: Sequence[str]) -> dict[str
     seeds = set(material.judgement.seeds)
     runs = {(r.arm, r.seed): r for r in material.runs if r.state == "done" and r.seed in seeds}
     found: dict[str, dict[str, list[float]]] = {}
-    for task in _tasks([run for (arm, _), run in runs.items() if arm == teacher])[:TASKS]:
+    for task in _tasks([run for (arm, _), run in runs.items() if arm == teacher]):
         for seed in sorted(seeds):
             taught = _predictions(runs.get((teacher, seed)), task)
             for arm in arms:

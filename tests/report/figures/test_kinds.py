@@ -1,5 +1,6 @@
 """What each kind of figure shows, read back from its axes."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -307,6 +308,13 @@ def test_agreement_counts_equal_predictions(tmp_path):
     assert found == {"topic": {"student": [0.9, 0.8], "budget_d4": [pytest.approx(0.2)] * 2}}
     (plot,) = agreement.plots(material)
     assert [x for x, _ in marks(plot.draw().axes[0])] == pytest.approx([0.85, 0.2])
+    assert "tasks" not in plot.caption
+    for path in tmp_path.glob("**/predictions/topic.parquet"):
+        for name in ("one", "two", "three", "zero"):
+            shutil.copy(path, path.with_name(f"{name}.parquet"))
+    (plot,) = agreement.plots(material)
+    assert plot.caption.endswith("The first 4 of 5 tasks.")
+    assert [axes.get_title(loc="left") for axes in plot.draw().axes] == ["one", "three", "topic", "two"]
 
 
 def test_a_teacher_is_known_by_the_recipe_that_its_students_name(material):
