@@ -184,7 +184,7 @@ def _general(old: Archive | None, new: Archive, runs: _RunChanges) -> tuple[str,
 
 def _codes(archive: Archive) -> list[str]:
     origins = archive.origins.values()
-    return sorted({commit_text(one.git_sha[:12], one.git_dirty) for one in origins if one.git_sha})
+    return sorted({commit_text(str(one.git_sha)[:12], one.git_dirty) for one in origins if one.git_sha})
 
 
 def _data(archive: Archive) -> list[str]:

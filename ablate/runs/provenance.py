@@ -60,8 +60,10 @@ def git_state(source: Path = Path(__file__)) -> dict[str, Any]:
 
 
 def commit_text(sha: str, dirty: bool | None) -> str:
-    """A commit, and whether the code was what is in it."""
-    return sha + {True: ", changed", False: "", None: ", whether changed is not known"}[dirty]
+    """A commit, and whether the code had changes that are not in it; None where that is not known."""
+    if dirty is None:
+        return f"{sha}, whether changed is not known"
+    return f"{sha}, changed" if dirty else sha
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
