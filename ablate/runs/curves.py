@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablate.files import write_text
+
 
 class CurveFile:
     """Rows of step, tokens, seconds and any named values; columns grow as names appear, cells may be empty."""
@@ -28,18 +30,13 @@ class CurveFile:
             return
         lines = self.path.read_text().splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
-        self._replace("".join([*lines[:1], *kept]))
+        write_text(self.path, "".join([*lines[:1], *kept]))
 
     def _add_columns(self, fresh: list[str]) -> None:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         self.columns = [*self.columns, *fresh]
         body = [line + "," * len(fresh) + "\n" for line in lines[1:]]
-        self._replace("".join([",".join(self.columns) + "\n", *body]))
-
-    def _replace(self, text: str) -> None:
-        part = self.path.with_suffix(".part")
-        part.write_text(text)
-        part.replace(self.path)
+        write_text(self.path, "".join([",".join(self.columns) + "\n", *body]))
 
 
 def read_curves(path: Path) -> pd.DataFrame:
