@@ -39,6 +39,7 @@ from ablate.runs.directory import Place, check_same_run, find, held, write_befor
 from ablate.runs.log import RunLog
 from ablate.runs.record import Record, write_result
 from ablate.runs.summary import plateau_warning, summary
+from ablate.runs.trained import trained_in
 from ablate.training.callbacks.meter import Meter
 from ablate.training.fit import Execution, choose_device, forget_peak_memory, peak_memory_mb
 from ablate.training.memory import keep_freed_memory
@@ -172,7 +173,7 @@ def evaluate_again(
     """Ask a finished run the present questions without training it again; its teacher, too, where it is there."""
     if record.status != "ok":
         return record
-    trained = Path(record.shared_from) if record.shared_from else place.directory
+    trained = trained_in(place.directory, record)
     if not trained.is_dir():
         raise UserError(
             f"{place.directory}: its model is that of {trained}, which is no longer there; "

@@ -30,8 +30,8 @@ from ablate.objectives.pretraining import Teachable
 from ablate.objectives.teacher import Teacher
 from ablate.objectives.teacher_store import TeacherStore
 from ablate.runs.directory import find_elsewhere
-from ablate.runs.record import Record, UnreadableRecord, read_failure, read_result
-from ablate.runs.trained import trained_folder
+from ablate.runs.record import UnreadableRecord, read_failure, read_result
+from ablate.runs.trained import trained_folder, trained_in
 from ablate.training.fit import Execution
 from ablate.training.precision import Numerics
 
@@ -220,17 +220,12 @@ def _finished(directory: Path, run_id: str, roots: list[Path]) -> Path | None:
         record = read_result(directory)
     except UnreadableRecord:
         record = None
-    if record is None or record.run_id != run_id or _gone(record):
+    if record is None or record.run_id != run_id or not trained_in(directory, record).is_dir():
         elsewhere = find_elsewhere(run_id, roots, besides=directory)
         return elsewhere[0] if elsewhere is not None and elsewhere[1].status == "ok" else None
     if record.status != "ok":
         return None
-    return Path(record.shared_from) if record.shared_from else directory
-
-
-def _gone(record: Record) -> bool:
-    """Whether the folder that a record is shared from, with the model, is no longer there."""
-    return record.shared_from is not None and not Path(record.shared_from).is_dir()
+    return trained_in(directory, record)
 
 
 def _why_missing(directory: Path) -> str:
@@ -240,7 +235,7 @@ def _why_missing(directory: Path) -> str:
         return f"cannot be read: {error}"
     if record is not None and record.status != "ok":
         return f"diverged: {record.reason}"
-    if record is not None and _gone(record):
+    if record is not None and not trained_in(directory, record).is_dir():
         return (
             f"is shared from {record.shared_from}, which is no longer there; delete {directory}, and the command that "
             "asked for this student trains it"

@@ -23,7 +23,12 @@ def trained_folder(path: Path, *, key: str = "model") -> tuple[Path, Record | No
         return model_folder(path, key=key), None
     if record.status != "ok":
         raise UserError(f"{key}={path}: this run {record.status}: {record.reason}")
-    trained = Path(record.shared_from) if record.shared_from else path
-    if trained != path and not trained.is_dir():
+    trained = trained_in(path, record)
+    if not trained.is_dir():
         raise UserError(f"{key}={path}: this run is shared from {trained}, which is no longer there")
     return model_folder(trained, key=key), record
+
+
+def trained_in(directory: Path, record: Record) -> Path:
+    """The directory in which a finished run was trained: its own, or the one, perhaps gone, that it is shared from."""
+    return Path(record.shared_from) if record.shared_from else directory
