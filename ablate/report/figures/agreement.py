@@ -1,6 +1,5 @@
 """How often each arm predicts what the teacher predicts, example by example, on the same task."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,10 +31,10 @@ def plots(material: Material) -> list[Plot]:
     there = [arm for arm in material.judgement.study.arms if arm != teacher]
     arms = chosen_arms(material, there, at_most=ARMS)
     taught = {run.arm for run in material.runs if run.identity.get("teacher")}
-    of_tasks = agreement(material, teacher, arms)
-    if not of_tasks:
+    tasks = tasks_of(material, teacher)
+    found = agreement(material, teacher, arms, tasks=tasks[:TASKS])
+    if not found:
         return []
-    found = dict(itertools.islice(of_tasks.items(), TASKS))
     counts = [len(values) for of_arm in found.values() for values in of_arm.values()]
     caption = (
         f"Share of test examples on which an arm and the teacher, {short(teacher)}, predict the same label at equal "
@@ -43,7 +42,7 @@ def plots(material: Material) -> list[Plot]:
         "fine-tunings. "
     )
     caption += "Blue: arms that were taught; grey: arms that never saw the teacher. " if taught else ""
-    caption += f"The first {TASKS} of {len(of_tasks)} tasks." if len(of_tasks) > TASKS else ""
+    caption += f"The first {TASKS} of {len(tasks)} tasks." if len(tasks) > TASKS else ""
     said = [
         f"{task}: " + ", ".join(f"{short(arm)} {np.mean(values):.3f}" for arm, values in of_arm.items())
         for task, of_arm in found.items()
@@ -70,13 +69,20 @@ def teacher_of(material: Material) -> str | None:
     return None
 
 
-def agreement(material: Material, teacher: str, arms: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """By task and arm, the share of equal predictions at each seed; tasks of labels only."""
-    seeds = set(material.judgement.seeds)
-    runs = {(r.arm, r.seed): r for r in material.runs if r.state == "done" and r.seed in seeds}
-    found: dict[str, dict[str, list[float]]] = {}
-    for task in _tasks([run for (arm, _), run in runs.items() if arm == teacher]):
-        for seed in sorted(seeds):
+def tasks_of(material: Material, teacher: str) -> list[str]:
+    """The tasks that a judged run of the teacher predicted labels of."""
+    runs = [run for (arm, _), run in _judged(material).items() if arm == teacher]
+    files = {path.stem: run for run in runs for path in (run.directory / "predictions").glob("*.parquet")}
+    return sorted(task for task, run in files.items() if _predictions(run, task) is not None)
+
+
+def agreement(
+    material: Material, teacher: str, arms: Sequence[str], *, tasks: Sequence[str]
+) -> dict[str, dict[str, list[float]]]:
+    """By task and arm, the share of equal predictions at each seed."""
+    runs, found = _judged(material), dict[str, dict[str, list[float]]]()
+    for task in tasks:
+        for seed in sorted(set(material.judgement.seeds)):
             taught = _predictions(runs.get((teacher, seed)), task)
             for arm in arms:
                 other = _predictions(runs.get((arm, seed)), task)
@@ -86,10 +92,10 @@ def agreement(material: Material, teacher: str, arms: Sequence[str]) -> dict[str
     return found
 
 
-def _tasks(runs: Sequence[Run]) -> list[str]:
-    """The tasks that a run of these predicted labels of."""
-    files = {path.stem: run for run in runs for path in (run.directory / "predictions").glob("*.parquet")}
-    return sorted(task for task, run in files.items() if _predictions(run, task) is not None)
+def _judged(material: Material) -> dict[tuple[str, int], Run]:
+    """The finished runs of the judged seeds, by arm and seed."""
+    seeds = set(material.judgement.seeds)
+    return {(run.arm, run.seed): run for run in material.runs if run.state == "done" and run.seed in seeds}
 
 
 def _predictions(run: Run | None, task: str) -> "pd.Series[int] | None":

@@ -304,7 +304,7 @@ def test_agreement_counts_equal_predictions(tmp_path):
         pd.DataFrame({"id": range(10), "label": 0, "prediction": labels, "finetuning_seed": 0}).to_parquet(
             run.directory / "predictions" / "topic.parquet"
         )
-    found = agreement.agreement(material, "bert", ["student", "budget_d4"])
+    found = agreement.agreement(material, "bert", ["student", "budget_d4"], tasks=agreement.tasks_of(material, "bert"))
     assert found == {"topic": {"student": [0.9, 0.8], "budget_d4": [pytest.approx(0.2)] * 2}}
     (plot,) = agreement.plots(material)
     assert [x for x, _ in marks(plot.draw().axes[0])] == pytest.approx([0.85, 0.2])
