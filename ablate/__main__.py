@@ -50,6 +50,11 @@ def _arguments() -> Namespace:
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
     arguments = parser.parse_intermixed_args()
+    for flag, given in (("--config-name", arguments.config_name), ("--config-path", arguments.config_path)):
+        if given:
+            raise UserError(
+                f"{flag} {given}: ablate's own config is what arms differ from; --config-dir adds yours to it"
+            )
     flags = [a for a in sys.argv[1:] if a not in arguments.overrides]
     sys.argv[1:] = flags + arguments.overrides
     return arguments

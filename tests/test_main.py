@@ -86,6 +86,7 @@ MISTAKES = [
     (["data.path={binary}"], "{binary}/b.txt: not valid UTF-8 at byte 3"),
     (["tokenizer.vocab_size=5000"], "tokenizer.vocab_size=5000: larger than the corpus supports"),
     (["--wrong"], "unrecognized arguments: --wrong"),
+    (["--config-name", "mine"], "--config-name mine: ablate's own config is what arms differ from"),
     (["hydra.run.dir={file}"], "hydra.run.dir={file}: cannot be written"),
     (["+study=masking"], "+study=masking: has several arms and seeds; run it with -m"),
     (["-m", "+study=quick,aa"], "+study=quick,aa: one study at a time"),

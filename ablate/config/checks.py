@@ -1,15 +1,15 @@
 """Checks of a composed config, in words, before anything runs."""
 
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.config.science import flatten
 from ablate.errors import UserError
 from ablate.objectives.distillation import TERMS
+from ablate.training.budget import Match
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
-MATCHES = ("tokens", "bytes", "updates", "flops", "seconds")
 FORMATS = ("segment_pair", "sentence_pair", "full_sentences", "doc_sentences")
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps")
 ATTENTIONS = ("auto", "eager", "sdpa")
@@ -141,7 +141,7 @@ def _check_optimisation(cfg: DictConfig) -> None:
     holds = _is_number(batch) and batch >= cfg.input.length
     _require(holds, "optim.batch_tokens", batch, f"at least input.length={cfg.input.length}")
     match, amount = cfg.budget.match, cfg.budget.amount
-    _require(match in MATCHES, "budget.match", match, f"one of {', '.join(MATCHES)}")
+    _require(match in get_args(Match), "budget.match", match, f"one of {', '.join(get_args(Match))}")
     if amount is not None or match != "flops":
         _require(_is_number(amount) and amount > 0, "budget.amount", amount, "a number above 0")
 

@@ -87,7 +87,7 @@ def _in_words(overrides: list[str]) -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_in_one_line(error)) from error
+        raise UserError(_in_one_line(error, overrides)) from error
     except UserError:
         raise
     except YAMLError as error:
@@ -216,8 +216,11 @@ def _value(job: list[str], start: str) -> str:
     return next((one for one in job if one.startswith(start)), "")
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: Exception, overrides: list[str]) -> str:
     text = str(error)
+    number = re.match(r"TypeError raised while resolving interpolation: (.* is not a number)\s+full_key: (\S+)", text)
+    if number:  # from one of our resolvers, of the key that is computed from what was given
+        return f"{_given(overrides, number.group(1)) or number.group(2)}: {number.group(1)}"
     resolved = re.match(r"UserError raised while resolving interpolation: (.*)", text)
     if resolved:  # from one of our resolvers
         return resolved.group(1)
@@ -229,13 +232,23 @@ def _in_one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", (text + cause)).strip()
 
 
+def _given(overrides: list[str], mistake: str) -> str | None:
+    """The override whose value a mistake is about; it starts with the value's repr."""
+    return next((one for one in overrides if mistake.startswith(repr(one.partition("=")[2]))), None)
+
+
 def _unknown_option(text: str) -> str | None:
+    from ablate.config.naming import exp_value, exps_of  # --cfg imports no torch
+
     found = re.search(r"Could not find '([\w./-]+)/([^'/]+)'", text)
     if not found:
         return None
     group, option = found.groups()
     listed = re.search(r"Available options in '[^']*':\n((?:\t.*\n?)+)", text)
     options = listed.group(1).split() if listed else []
+    parts = exps_of(option)
+    if len(parts) > 1 and set(parts) <= set(options):  # as reports call an arm of several
+        return f"{group}={option}: no such option; an arm of several is '+{group}={exp_value(option)}'"
     return f"{group}={option}: no such option{_nearest(option, options)}; options: {', '.join(options) or 'none'}"
 
 

@@ -16,9 +16,8 @@ from ablate.errors import UserError
 from ablate.evaluation.baselines import baselines
 from ablate.evaluation.distillation import Distillation, Lesson, lesson
 from ablate.evaluation.embedded import NotEnoughText
-from ablate.evaluation.finetuning import Answers
+from ablate.evaluation.finetuning import Answers, scored
 from ablate.evaluation.means import all_means, is_mean
-from ablate.evaluation.metrics import scores
 from ablate.evaluation.probe import probe
 from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import HeldOutText, Task, TaskData
@@ -132,9 +131,8 @@ def keep_predictions(part: Part, folder: Path) -> None:
 
 
 def _probed(subject: Subject, task: Task, data: TaskData, simple: dict[str, float]) -> Part:
-    result = probe(subject, task, data)
     frames, metrics = {}, {f"probe/{name}": value for name, value in simple.items()}
-    for test, given in result.answers.items():
+    for test, given in probe(subject, task, data).items():
         frame = data.tests[test]
         metrics |= {f"probe/{test}/{name}": score for name, score in _scores(task, frame, given).items()}
         frames[f"probe/{test}"] = predictions(frame, given, seed=0)
@@ -190,8 +188,7 @@ def summarised(task: Task, test: str, frame: pd.DataFrame, results: list[SeedRes
 
 def _scores(task: Task, frame: pd.DataFrame, given: Answers) -> dict[str, float]:
     """Each metric's value; where one is undefined, a line on stderr says what was counted instead."""
-    truth = frame["answers"].map(list).tolist() if task.kind == "span" else frame["label"].to_numpy()
-    found = scores(task.kind, task.metrics, truth, given.predictions)
+    found = scored(task, frame, given)
     for score in found.values():
         if score.note:
             _say_once(f"{task.name}: {score.note}")

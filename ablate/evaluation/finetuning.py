@@ -14,11 +14,12 @@ from torch import nn
 
 from ablate.data.hashing import mix
 from ablate.evaluation.encoding import Encoded, batches_by_length, encode, epoch_batches
-from ablate.evaluation.heads import LOSSES, SOFT_LOSSES, PooledHead, SpanHead, baseline_loss, initialise
-from ablate.evaluation.metrics import example_f1, scores
+from ablate.evaluation.heads import LOSSES, SOFT_LOSSES, STD, PooledHead, SpanHead, baseline_loss
+from ablate.evaluation.metrics import Score, example_f1, scores
 from ablate.evaluation.spans import Windows, answers, best_spans, windows
 from ablate.evaluation.subject import Subject
 from ablate.evaluation.tasks import Recipe, Task
+from ablate.models.init import by_name
 from ablate.training.precision import autocast
 from ablate.training.schedules import linear
 
@@ -89,7 +90,7 @@ def finetune(
     own = subject.copied()
     with _seeded(int(mix(stream, 1)) >> 1, own.device):
         head = _head(task, own.width()).to(own.device)
-        initialise(head, seed=int(mix(stream, 0)))
+        by_name(head, std=STD, seed=int(mix(stream, 0)))
         started = time.perf_counter()
         last_loss = _train(own, head, task, train, learning_rate, stream, development)
         seconds = time.perf_counter() - started
@@ -194,8 +195,13 @@ def _development_score(subject: Subject, head: nn.Module, task: Task, side: Side
 
 def score_of(task: Task, frame: pd.DataFrame, given: Answers) -> dict[str, float]:
     """Each metric's value."""
+    return {name: score.value for name, score in scored(task, frame, given).items()}
+
+
+def scored(task: Task, frame: pd.DataFrame, given: Answers) -> dict[str, Score]:
+    """Each metric's score, with a note where it is undefined."""
     truth = frame["answers"].map(list).tolist() if task.kind == "span" else frame["label"].to_numpy()
-    return {name: score.value for name, score in scores(task.kind, task.metrics, truth, given.predictions).items()}
+    return scores(task.kind, task.metrics, truth, given.predictions)
 
 
 def predict(subject: Subject, head: nn.Module, task: Task, side: Side) -> Answers:

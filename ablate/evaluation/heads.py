@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from ablate.data.hashing import key_of, mix
 from ablate.objectives.losses import kl_divergence_sum
 
 STD = 0.02  # of fresh weights, as BERT's
@@ -40,17 +39,6 @@ class SpanHead(nn.Module):
     def forward(self, hidden: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch 2 seq"]:
         """Logits of start and end."""
         return self.output(hidden).transpose(1, 2)
-
-
-def initialise(head: nn.Module, *, seed: int) -> None:
-    """Draw weights from N(0, STD), each parameter from a stream of its own by (seed, name, shape); zero biases."""
-    for name, parameter in head.named_parameters():
-        with torch.no_grad():
-            if name.endswith("bias"):
-                parameter.zero_()
-            else:
-                generator = torch.Generator().manual_seed(int(mix(seed, key_of(name), *parameter.shape)) >> 1)
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, STD, generator=generator))
 
 
 def classification_loss(logits: Float[Tensor, "batch classes"], labels: Int64[Tensor, " batch"]) -> Float[Tensor, ""]:

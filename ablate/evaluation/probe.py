@@ -1,7 +1,5 @@
 """A frozen probe: a linear model on the encoder's mean features. Seconds, no seed, no training of the encoder."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float32
@@ -18,15 +16,7 @@ from ablate.training.precision import autocast
 STRENGTHS = (1.0, 0.1, 0.01, 0.001)  # inverse regularisation, chosen on the split of train
 
 
-@dataclass(frozen=True)
-class ProbeResult:
-    """The probe's answers on each test set, and the inverse regularisation that was chosen."""
-
-    answers: dict[str, Answers]
-    strength: float
-
-
-def probe(subject: Subject, task: Task, data: TaskData) -> ProbeResult:
+def probe(subject: Subject, task: Task, data: TaskData) -> dict[str, Answers]:
     """Fit on train, choose the regularisation on the split of train, answer the test sets."""
     frames = {"train": data.train, "development": data.development, **{f"test/{k}": v for k, v in data.tests.items()}}
     length = min(subject.length, task.max_length)
@@ -35,19 +25,18 @@ def probe(subject: Subject, task: Task, data: TaskData) -> ProbeResult:
         for name, frame in frames.items()
     }
     labels = data.train["label"].to_numpy()
-    fitted = [(strength, _linear(task, strength).fit(features["train"], labels)) for strength in STRENGTHS]
+    fitted = [_linear(task, strength).fit(features["train"], labels) for strength in STRENGTHS]
     held_out = data.development["label"].to_numpy()
 
-    def merit(entry: tuple[float, Pipeline]) -> float:
-        given = _answers(task, entry[1], features["development"], held_out)
+    def merit(model: Pipeline) -> float:
+        given = _answers(task, model, features["development"], held_out)
         return score_of(task, data.development, given)[task.metrics[0]]
 
-    strength, best = max(fitted, key=merit)
-    answers = {
+    best = max(fitted, key=merit)
+    return {
         name: _answers(task, best, features[f"test/{name}"], frame["label"].to_numpy())
         for name, frame in data.tests.items()
     }
-    return ProbeResult(answers, strength)
 
 
 @torch.inference_mode()

@@ -74,7 +74,7 @@ def plan_claim(
 
 def detectable(claim: Claim, parts: list[tuple[Part, float, float]], *, alpha: float, target: float = 0.8) -> float:
     """`Plan.mde` from parts with their standard error and degrees of freedom."""
-    target = _per_part(target, len(parts))
+    target = per_part(target, len(parts))
     distances = [
         (detectable_inside if part.two_sided else detectable_above)(df=df, alpha=alpha, power=target) * se
         for part, se, df in parts
@@ -85,7 +85,7 @@ def detectable(claim: Claim, parts: list[tuple[Part, float, float]], *, alpha: f
 
 def seeds_for(parts: list[tuple[Part, Noise]], *, alpha: float, target: float = 0.8) -> int | None:
     """Seeds at which all parts together are supported with probability `target` at their assumed truths."""
-    share = _per_part(target, len(parts))
+    share = per_part(target, len(parts))
 
     def power_at(num_seeds: int) -> float:
         return min(part_power(part, noise=noise, num_seeds=num_seeds, alpha=alpha) for part, noise in parts)
@@ -102,6 +102,6 @@ def part_power(part: Part, *, noise: Noise, num_seeds: int, alpha: float) -> flo
     return power_above((part.assumed - part.low) / se, df=df, alpha=alpha)
 
 
-def _per_part(target: float, num_parts: int) -> float:
+def per_part(target: float, num_parts: int) -> float:
     """The power that each part needs for all of them to have `target` together (Bonferroni on the misses)."""
     return 1.0 - (1.0 - target) / num_parts

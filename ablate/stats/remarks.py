@@ -6,7 +6,7 @@ from ablate.stats.claims import Part, assumed_effect
 from ablate.stats.decisions import PValues, Word
 from ablate.stats.evidence import repeated_seeds
 from ablate.stats.onesample import Estimate
-from ablate.stats.planning import Noise, part_power, seeds_for
+from ablate.stats.planning import Noise, part_power, per_part, seeds_for
 from ablate.stats.power import sd_upper_limit
 from ablate.stats.retention import in_words, retained
 from ablate.stats.tested import PartResult, Tested
@@ -144,7 +144,7 @@ def _planned(tested: Tested, setting: Setting) -> bool:
     """Whether these seeds detect the registered effect with power 0.8, also at the 80 % upper limit of the spread."""
     if not _registered(tested):
         return False
-    share = 1.0 - (1.0 - _TARGET) / len(tested.parts)
+    share = per_part(_TARGET, len(tested.parts))
     alpha = setting.alpha / setting.family_size
     return all(
         part_power(part, noise=_cautious(estimate), num_seeds=estimate.num_seeds, alpha=alpha) >= share

@@ -10,9 +10,10 @@ from evaluation.keywords import keyword_frame, keyword_task
 
 from ablate.evaluation.encoding import batches_by_length, encode, epoch_batches
 from ablate.evaluation.finetuning import degenerate, finetune, predict, score_of, side
-from ablate.evaluation.heads import PooledHead, baseline_loss, initialise
+from ablate.evaluation.heads import STD, PooledHead, baseline_loss
 from ablate.evaluation.tasks import Recipe, Task
 from ablate.evaluation.tuning import tune
+from ablate.models.init import by_name
 
 
 def run(subject, task, *, stream=5):
@@ -99,7 +100,7 @@ def test_the_baseline_loss_is_the_entropy_or_the_variance():
 def test_heads_share_values_by_name_and_shape():
     small, large = PooledHead(16, 2, dropout=0.1), PooledHead(16, 5, dropout=0.1)
     for head in (small, large):
-        initialise(head, seed=7)
+        by_name(head, std=STD, seed=7)
     assert torch.equal(small.pooler.weight, large.pooler.weight)
     assert not small.output.bias.any()
     assert 0.015 < float(small.pooler.weight.detach().std()) < 0.025
