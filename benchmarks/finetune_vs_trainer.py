@@ -41,12 +41,13 @@ from ablate.data.hashing import mix
 from ablate.evaluation.downstream import finetuning_stream
 from ablate.evaluation.encoding import epoch_batches
 from ablate.evaluation.finetuning import Side, Tuned, finetune, outputs, predict, side
-from ablate.evaluation.heads import PooledHead, initialise
+from ablate.evaluation.heads import STD, PooledHead
 from ablate.evaluation.subject import Subject
 from ablate.evaluation.tables import table_task
 from ablate.evaluation.tasks import Recipe, Task, TaskData
 from ablate.models.bert import attention_for
 from ablate.models.folder import load_encoder, load_tokenizer, model_folder
+from ablate.models.init import by_name
 from ablate.training.precision import Precision, resolve
 from ablate.training.schedules import linear
 
@@ -177,7 +178,7 @@ def in_step(folder: Path, task: Task, data: TaskData, seed: int) -> tuple[np.nda
         folder, num_labels=2, attn_implementation=attention_for(64, CPU)
     )
     head = PooledHead(model.config.hidden_size, 2, dropout=0.0)
-    initialise(head, seed=int(mix(stream, 0)))
+    by_name(head, std=STD, seed=int(mix(stream, 0)))
     model.bert.pooler.dense.load_state_dict(head.pooler.state_dict())
     model.classifier.load_state_dict(head.output.state_dict())
     tokenizer = _tokenizer(folder)
