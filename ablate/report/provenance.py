@@ -1,7 +1,9 @@
 """Provenance and how to run it all again, as rows of text."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
 
 from ablate.config.naming import DEFAULT_DATA, DEFAULT_SCALE
 from ablate.config.paths import conf_dir
@@ -73,11 +75,18 @@ def _sweeps(collected: Collected) -> list[str]:
 
 
 def _registrations(collected: Collected) -> tuple[str, ...]:
-    return tuple(
-        f"{entry['registered']}, {entry.get('study_id', '')}, {counted(len(entry['claims']), 'claim')}, "
-        f"seeds {seeds_text(entry.get('seeds', ()))}"
-        for entry in collected.archive.entries
-    )  # fmt: skip
+    """When and what; of the same again, as by a study in several commands, how often and when last."""
+    texts = []
+    for what, entries in groupby(collected.archive.entries, key=_registered):
+        times = [entry["registered"] for entry in entries]
+        again = f", and {counted(len(times) - 1, 'time')} more, last {times[-1]}" if len(times) > 1 else ""
+        texts.append(f"{times[0]}, {what}{again}")
+    return tuple(texts)
+
+
+def _registered(entry: Mapping[str, Any]) -> str:
+    claims, seeds = counted(len(entry["claims"]), "claim"), seeds_text(entry.get("seeds", ()))
+    return f"{entry.get('study_id', '')}, {claims}, seeds {seeds}"
 
 
 def _times(collected: Collected) -> tuple[str, ...]:

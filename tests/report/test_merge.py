@@ -51,6 +51,14 @@ def test_two_machines_seeds_are_judged_as_one_study(nsp, places, report, tmp_pat
     assert verdicts(tmp_path / "both") == verdicts(report)
 
 
+def test_the_same_registration_is_listed_once(places, tmp_path):
+    assert call(*places, "--out", tmp_path / "both") == 0
+    lines = (tmp_path / "both" / "report.md").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("- Registered: 20")]
+    assert line.count("7 claims, seeds 0 to 4") == 1
+    assert line.endswith("and 1 time more, last 2031-01-01T00:00:00+00:00")
+
+
 def test_an_earlier_report_is_added_to_in_place(places, report, tmp_path):
     first, second = places
     kept = tmp_path / "reports" / "nsp"
