@@ -140,6 +140,7 @@ def _print_outlook(study: object, noise: dict[str, float], pilots: "Sequence[Run
 
 
 def _outlook(claim: "StudyClaim", one: "Plan | None") -> tuple[str, str, str, str]:
+    from ablate.studies.metrics import example_task
     from ablate.studies.outlook import FEWEST
 
     if claim.kind == "exact":
@@ -148,14 +149,13 @@ def _outlook(claim: "StudyClaim", one: "Plan | None") -> tuple[str, str, str, st
         return "?", "?", "?", f"noise unknown: --noise {claim.metric}=SD or --pilot FOLDER"
     power = "?" if one.power is None else f"{one.power:.2f}"
     needed = "?" if one.needed_n is None else str(one.needed_n)
-    weak = one.power is not None and one.power < FEWEST
-    remark = f"power below one half; take {needed} seeds" if weak else ""
-    return (
-        f"{one.mde:.4g}",
-        power,
-        needed,
-        remark if one.power is not None else "no registered effect to have power for",
-    )
+    remarks = ["no registered effect to have power for"] if one.power is None else []
+    if one.power is not None and one.power < FEWEST:
+        enough = f"take {needed} seeds" if one.needed_n is not None else "no number of seeds is enough"
+        remarks.append(f"power below one half; {enough}")
+    if example_task(claim.metric) is not None and one.floor == 0:
+        remarks.append("seeds alone: what so many test examples cannot tell comes on top")
+    return f"{one.mde:.4g}", power, needed, "; ".join(remarks)
 
 
 def _noise(given: list[str]) -> dict[str, float]:

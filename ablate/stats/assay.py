@@ -53,5 +53,7 @@ def assay_problem(claim: Claim, part: Part, evidence: Evidence, *, alpha: float)
 def _with_control(scores: Scores, control: Float64[np.ndarray, "..."]) -> Scores:
     if any(len(values) != len(control) for values in scores.values()):
         return {**scores, _CONTROL: control}
+    if control.ndim == 1:  # no values per example: each seed's mean of the others' is compared with it
+        scores = {arm: values.reshape(len(values), -1).mean(axis=1) for arm, values in scores.items()}
     there = ~np.isnan(control.reshape(len(control), -1)).any(axis=1)
     return {arm: values[there] for arm, values in {**scores, _CONTROL: control}.items()}

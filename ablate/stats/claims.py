@@ -103,6 +103,8 @@ def _check_numbers(claim: Claim) -> None:
 
 def _superiority(claim: Claim) -> tuple[Part, ...]:
     low = float(claim.threshold or 0.0)
+    if low < 0.0:
+        raise UserError(f"threshold={low:g}: not being much worse is kind non_inferiority, with margin {-low:g}")
     if claim.margin is not None and low != 0.0:
         raise UserError("margin opens the verdict `negligible` around 0; it cannot go with a threshold other than 0")
     return (Part(name=_text(claim), contrast=_comparison(claim), low=low, assumed=assumed_effect(claim)),)

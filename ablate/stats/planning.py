@@ -29,6 +29,7 @@ class Plan:
     of a composite).
     power: at the claim's registered effect; None without one. Of a composite, a lower bound.
     needed_n: seeds for power `target` at that effect; None without an effect, or if no number of seeds is enough.
+    floor: the largest `Noise.floor` of its parts, 0 where none is known.
     """
 
     claim: str
@@ -38,6 +39,7 @@ class Plan:
     mde: float
     power: float | None
     needed_n: int | None
+    floor: float = 0.0
 
 
 def plan_claim(
@@ -69,6 +71,7 @@ def plan_claim(
         ),
         power=max(0.0, 1.0 - sum(misses)) if known else None,
         needed_n=seeds_for(pairs, alpha=level, target=target) if known else None,
+        floor=max(n.floor for n in noises),
     )
 
 

@@ -105,6 +105,8 @@ def _claim(plain: Mapping[str, Any], name: str) -> StudyClaim:
         if not isinstance(reference, Mapping):
             raise UserError(f"published={reference}: must be {{table: ..., row: ...}}")
     metric, stated = str(plain.get("metric", "")), plain.get("higher_is_better")
+    if stated is not None and not isinstance(stated, bool):
+        raise UserError(f"higher_is_better={stated}: must be true or false")
     contrast = plain["contrast"]
     arms = list(contrast.values()) if isinstance(contrast, Mapping) and kind != "exact" else contrast
     if isinstance(arms, list) and not all(isinstance(arm, str) for arm in arms):
@@ -129,8 +131,8 @@ def _check_sense(claim: StudyClaim) -> None:
 def _check_exact(claim: StudyClaim) -> None:
     if not isinstance(claim.contrast, Mapping) or "check" not in claim.contrast:
         raise UserError(f"contrast={claim.contrast}: exact takes {{check: name, arms: [...]}}")
-    if claim.contrast["check"] not in CHECKS:
-        raise UserError(f"check={claim.contrast['check']}: unknown; checks: {', '.join(CHECKS)}")
-    check, arms = claim.contrast["check"], listed(claim.contrast.get("arms", ()), "contrast.arms")
+    check, arms = str(claim.contrast["check"]), listed(claim.contrast.get("arms", ()), "contrast.arms")
+    if check not in CHECKS:
+        raise UserError(f"check={check}: unknown; checks: {', '.join(CHECKS)}")
     if len(arms) != ARMS_COMPARED.get(check, 0):
         raise UserError(f"contrast.arms={list(arms)}: {check} compares {ARMS_COMPARED.get(check, 0)} arms")

@@ -46,14 +46,24 @@ def read_design(plain: Any) -> Design | None:
         raise UserError(
             f"design.switches: a factorial of {len(switches)} switches has {2 ** len(switches)} arms; at most 6"
         )
-    shared = dict(plain.get("claims") or {})
+    shared = _mapping(plain.get("claims"), "design.claims")
     factors = shared.get("factors") or {}
     if not isinstance(factors, Mapping):
         raise UserError(f"design.claims.factors={factors}: must be a list for each switch, {{{switches[0]}: [...]}}")
     missing = [s for s in switches if shared and s not in factors]
     if missing:
         raise UserError(f"design.claims.factors: says nothing of {missing[0]}; give {missing[0]}: [its factors]")
+    for switch in factors:
+        listed(factors[switch], f"design.claims.factors.{switch}")
+    if _mapping(shared.get("interaction"), "design.claims.interaction") and plain["kind"] != "factorial":
+        raise UserError(f"design.claims.interaction: kind {plain['kind']} tests none; factorial does")
     return Design(kind=plain["kind"], switches=switches, base=str(plain.get("base", "bert")), claims=shared)
+
+
+def _mapping(value: Any, key: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise UserError(f"{key}={value}: must be keys that the generated claims share, {{kind: ..., metric: ...}}")
+    return dict(value or {})
 
 
 def combined(switches: Sequence[str], base: str) -> str:
@@ -85,7 +95,7 @@ def claims_of(design: Design) -> list[dict[str, Any]]:
         for s in design.switches
     ]  # fmt: skip
     interaction = design.claims.get("interaction")
-    if design.kind == "factorial" and interaction:
+    if interaction:
         for a, b in itertools.combinations(design.switches, 2):
             claims.append(
                 {**shared, "id": f"interaction_{a}_{b}", "says": f"the effects of {a} and {b} add up",

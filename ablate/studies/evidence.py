@@ -182,7 +182,10 @@ class _Source:
 
 
 def _control(source: _Source, study: Study, *, crossed: bool) -> tuple[np.ndarray | None, str | None]:
-    """The control's scores at the claim's seeds, nan at those where it has none; None without a control."""
+    """The control's scores at the claim's seeds, nan at those where it has none; None without a control.
+
+    A number per seed where the control has no value per example.
+    """
     if study.control is None:
         return None, None
     metric = source.claim.metric
@@ -193,8 +196,8 @@ def _control(source: _Source, study: Study, *, crossed: bool) -> tuple[np.ndarra
     if not there:
         return np.full(len(source.seeds), np.nan), note
     found = replace(source, seeds=there).scores((study.control,), examples=crossed)[study.control]
-    if (found.ndim > 1) != crossed:
-        return None, "the control has no predictions per example"
+    if crossed and found.ndim == 1:
+        note = "; ".join(filter(None, (note, f"the control {study.control} has no values per example: by seeds alone")))
     scores = np.full((len(source.seeds), *found.shape[1:]), np.nan)
     scores[[source.seeds.index(seed) for seed in there]] = found
     return scores, note

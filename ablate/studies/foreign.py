@@ -12,6 +12,7 @@ import pandas as pd
 from ablate.errors import UserError
 from ablate.runs.collect import Run
 from ablate.runs.record import Record
+from ablate.studies.metrics import is_known
 from ablate.studies.wandb_export import is_wandb, runs_of_wandb
 
 COLUMNS = ("arm", "seed", "metric", "value")
@@ -40,8 +41,9 @@ def read_foreign(path: Path, *, examples: Path | None = None, metric: str | None
     """
     frame = _table(path)
     if EXAMPLE in frame.columns:
-        values = _examples(frame, path, metric)
-        return Foreign(runs=_runs_of_examples(values, path), examples=values)
+        if examples is not None:
+            raise UserError(f"--examples {examples}: {path} has values per example itself")
+        return _with_examples(frame, path, metric)
     runs = _runs(frame, path)
     if examples is None:
         return Foreign(runs=runs)
@@ -125,16 +127,25 @@ def _runs(frame: pd.DataFrame, path: Path) -> list[Run]:
 
 
 def _long(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    finetuning = [FINETUNING] if FINETUNING in frame.columns else []
     if set(COLUMNS) <= set(frame.columns):
-        return frame[[*COLUMNS, *([FINETUNING] if FINETUNING in frame.columns else [])]]
+        return frame[[*COLUMNS, *finetuning]]
     lacking = [name for name in ("arm", "seed") if name not in frame.columns]
-    wide = [name for name in frame.columns if "/" in str(name) and pd.api.types.is_numeric_dtype(frame[name])]
+    wide = [name for name in frame.columns if _holds_metric(frame[name])]
     if lacking or not wide:
         raise UserError(
             f"{path}: needs the columns {', '.join(COLUMNS)} (or arm, seed and a column per metric); "
             f"has {', '.join(map(str, frame.columns[:12]))}"
         )
-    return frame.melt(id_vars=["arm", "seed"], value_vars=wide, var_name="metric", value_name="value").dropna()
+    return frame.melt(
+        id_vars=["arm", "seed", *finetuning], value_vars=wide, var_name="metric", ignore_index=False
+    ).dropna(subset=["value"])  # fmt: skip
+
+
+def _holds_metric(column: pd.Series) -> bool:
+    """Whether it is called like a metric and has numbers; what else stands in it is a mistake, and said."""
+    name = str(column.name)
+    return ("/" in name or is_known(name)) and bool(pd.to_numeric(column, errors="coerce").notna().any())
 
 
 def _examples(frame: pd.DataFrame, path: Path, metric: str | None) -> Examples:
@@ -162,10 +173,16 @@ def _means(frame: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
     return groups["value"].mean().mask(groups["missing"].any())
 
 
-def _runs_of_examples(examples: Examples, path: Path) -> list[Run]:
-    rows = [(arm, seed, metric, float(values.mean(skipna=False))) for (metric, arm, seed), values in examples.items()]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return _grouped(frame.groupby(["arm", "seed", "metric"], sort=True)["value"].mean(), path)
+def _with_examples(frame: pd.DataFrame, path: Path, metric: str | None) -> Foreign:
+    """Rows with an example, and those without one, which are results of their own."""
+    apart = frame[EXAMPLE].isna()
+    values = _examples(frame[~apart], path, metric)
+    stated = _runs(frame[apart].drop(columns=EXAMPLE), path) if apart.any() else []
+    _check_means(stated, values, path)
+    found = {(run.arm, run.seed): dict(run.metrics) for run in stated}
+    for (name, arm, seed), of_run in values.items():
+        found.setdefault((arm, seed), {})[name] = float(of_run.mean(skipna=False))
+    return Foreign(runs=[_run(path, *key, metrics) for key, metrics in sorted(found.items())], examples=values)
 
 
 def _check_means(runs: list[Run], examples: Examples, path: Path) -> None:

@@ -56,6 +56,11 @@ def is_better_higher(metric: str, *, stated: bool | None = None) -> bool:
     return bool(stated if known is None else known)
 
 
+def is_known(metric: str) -> bool:
+    """Whether it is the name of a metric of ours."""
+    return _known(metric) is not None
+
+
 def example_task(metric: str) -> tuple[str, str] | None:
     """Task and score of a metric with a prediction per example, such as `sst2/accuracy`; None for means and losses.
 

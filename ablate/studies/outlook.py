@@ -8,10 +8,13 @@ from ablate.errors import UserError
 from ablate.runs.collect import Run
 from ablate.stats.claims import parts_of
 from ablate.stats.contrasts import evaluate
+from ablate.stats.crossed import estimate_crossed
 from ablate.stats.planning import Noise, Plan, plan_claim
 from ablate.stats.power import sd_upper_limit
 from ablate.studies.claims import StudyClaim
+from ablate.studies.examples import example_scores
 from ablate.studies.families import judged_runs, runs_of
+from ablate.studies.metrics import example_task
 from ablate.studies.study import Study
 
 FEWEST = 0.5  # power below which a claim is flagged
@@ -44,20 +47,44 @@ def outlooks(study: Study, noise: Mapping[str, float], pilots: Sequence[Run]) ->
 
 
 def pilot_noise(claim: StudyClaim, pilots: Sequence[Run]) -> dict[str, Noise] | None:
-    """The spread of each part's contrast over the pilots' seeds; None without two seeds in every arm."""
+    """The spread of each part's contrast over the pilots' seeds; None without two seeds in every arm.
+
+    With what the choice of test examples adds, where the pilots have predictions of the metric's task.
+    """
     if claim.kind == "exact":
         return None
-    values = {(run.arm, run.seed): run.metrics[claim.metric] for run in pilots if claim.metric in run.metrics}
-    seeds = [s for s in sorted({s for _, s in values}) if all((arm, s) in values for arm in claim.arms)]
+    known = {(run.arm, run.seed): run for run in pilots if claim.metric in run.metrics}
+    seeds = [s for s in sorted({s for _, s in known}) if all((arm, s) in known for arm in claim.arms)]
     if len(seeds) < 2:
         return None
-    scores = {arm: np.array([values[arm, seed] for seed in seeds], dtype=np.float64) for arm in claim.arms}
+    runs = {arm: [known[arm, seed] for seed in seeds] for arm in claim.arms}
+    scores = {arm: np.array([run.metrics[claim.metric] for run in of_arm]) for arm, of_arm in runs.items()}
     spreads = {
         part.name: float(evaluate(part.contrast, scores).std(ddof=1)) for part in parts_of(claim.test)
     }  # fmt: skip
     if not all(sd > 0 and np.isfinite(sd) for sd in spreads.values()):
         return None
-    return {name: Noise(sd=sd_upper_limit(sd, num_seeds=len(seeds))) for name, sd in spreads.items()}
+    floors = _floors(claim, runs)
+    return {
+        name: Noise(sd=sd_upper_limit(sd, num_seeds=len(seeds)), floor=floors.get(name, 0.0))
+        for name, sd in spreads.items()
+    }
+
+
+def _floors(claim: StudyClaim, runs: Mapping[str, Sequence[Run]]) -> dict[str, float]:
+    """What more seeds do not shrink of each part's variance; empty where there are no predictions per example."""
+    asked = example_task(claim.metric)
+    if asked is None:
+        return {}
+    found = example_scores(
+        [[run.directory for run in of_arm] for of_arm in runs.values()], task=asked[0], score=asked[1]
+    )
+    if found is None:
+        return {}
+    scores = dict(zip(runs, found, strict=True))
+    return {
+        part.name: float(estimate_crossed(evaluate(part.contrast, scores)).floor) for part in parts_of(claim.test)
+    }  # fmt: skip
 
 
 def _given(claim: StudyClaim, noise: Mapping[str, float]) -> dict[str, Noise] | None:

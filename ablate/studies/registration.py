@@ -153,9 +153,7 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _seeds_note(study: Study, last: Sequence[Mapping[str, Any]]) -> str | None:
-    """Seeds added to, or taken from, what was decided before the first run was over."""
-    if study.looks:
-        return None
+    """Seeds added to, or taken from, what was decided before the first run was over; their order, which looks take."""
     planned = list(dict.fromkeys(seed for entry in last for seed in entry["seeds"]))
     added = [seed for seed in study.seeds if seed not in planned]
     dropped = [seed for seed in planned if seed not in study.seeds]
@@ -163,6 +161,8 @@ def _seeds_note(study: Study, last: Sequence[Mapping[str, Any]]) -> str | None:
         f"seeds {', '.join(map(str, seeds))} were {what} after runs had finished, without a planned look"
         for seeds, what in ((added, "added"), (dropped, "dropped")) if seeds
     ]  # fmt: skip
+    if study.looks and not said and list(study.seeds) != planned:
+        said.append("the order of seeds, of which each look takes the first, was changed after runs had finished")
     return "; ".join(said) or None
 
 

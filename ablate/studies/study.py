@@ -225,6 +225,9 @@ def _looks(plain: Any, alpha: float, *, num_seeds: int) -> tuple[Mapping[str, fl
         looks.append({"seeds": count, "alpha": share})
     distinct([f"seeds={look['seeds']:g}" for look in looks], "looks")
     looks.sort(key=lambda look: look["seeds"])
+    if looks and looks[-1]["seeds"] != num_seeds:
+        last = looks[-1]["seeds"]
+        raise UserError(f"looks: the last is at {last:g} of {num_seeds} seeds, and no look would see the others")
     spent = sum(look["alpha"] for look in looks)
     if spent > alpha + 1e-12:
         raise UserError(f"looks: their shares of alpha sum to {spent:g}, more than alpha={alpha:g}")

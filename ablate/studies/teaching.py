@@ -1,9 +1,11 @@
 """Distillation claims need a teacher worth learning from: one that beats the same student without it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from ablate.config.science import difference
 from ablate.runs.collect import Run
 from ablate.stats.onesample import estimate_mean, p_above
 from ablate.studies.claims import StudyClaim
@@ -11,6 +13,7 @@ from ablate.studies.gate import is_of_learning, recipe_of
 from ablate.studies.study import Study
 
 OF_TEACHER, OF_STUDENT = "teacher/mlm_loss", "val/mlm_loss"
+_SAME = ("model", "tokenizer", "data", "budget")
 Table = Mapping[tuple[str, int], Run]
 
 
@@ -41,18 +44,22 @@ def _has_teacher(table: Table, arm: str, seeds: Sequence[int]) -> bool:
 
 
 def _alone(study: Study, table: Table, arm: str, seeds: Sequence[int]) -> str | None:
-    """The study's arm that is the same model on the same data and budget, without a teacher."""
+    """The study's arm that is the same model on the same data and budget, without a teacher; the most alike of several.
+
+    Never the control, which must be worse.
+    """
     student = _recipe(table, arm, seeds)
-    for other in study.arms:
-        recipe = _recipe(table, other, seeds)
-        if recipe is not None and "teacher" not in recipe and student is not None:
-            same = all(recipe.get(key) == student.get(key) for key in ("model", "tokenizer", "data", "budget"))
-            if same:
-                return other
-    return None
+    if student is None:
+        return None
+    others = {other: _recipe(table, other, seeds) for other in study.arms if other != study.control}
+    differing = {
+        other: len(difference(recipe, student)) for other, recipe in others.items()
+        if recipe is not None and "teacher" not in recipe and all(recipe.get(key) == student.get(key) for key in _SAME)
+    }  # fmt: skip
+    return min(differing, key=differing.__getitem__, default=None)
 
 
-def _recipe(table: Table, arm: str, seeds: Sequence[int]) -> dict[str, object] | None:
+def _recipe(table: Table, arm: str, seeds: Sequence[int]) -> dict[str, Any] | None:
     runs = [run for seed in seeds if (run := table.get((arm, seed))) is not None and run.identity]
     return recipe_of(runs[0]) if runs else None
 

@@ -11,6 +11,7 @@ from ablate.errors import UserError
 from ablate.stats.claims import Claim
 from ablate.stats.evidence import Evidence
 from ablate.stats.verdicts import judge_claim
+from ablate.studies.foreign import read_results
 from ablate.studies.study import read_study
 
 METRIC = "sst2/accuracy"
@@ -78,6 +79,45 @@ def test_the_control_and_losses_are_crossed_too(tmp_path, scores):
     )
     assert one.verdict == expected.verdict == "supported"
     assert one.p == pytest.approx(expected.p)
+
+
+def test_a_control_without_examples_is_told_apart_by_seeds(tmp_path, scores):
+    claim = CLAIM | {"kind": "non_inferiority", "margin": 0.05}
+    means(scores).to_csv(tmp_path / "results.csv", index=False)
+    long({arm: scores[arm] for arm in ("a", "b")}).to_csv(tmp_path / "examples.csv", index=False)
+    judged = api.judge(
+        tmp_path / "results.csv", study_of(claim, control="low"), examples=tmp_path / "examples.csv"
+    ).claims[0]  # fmt: skip
+    assert (judged.verdict.verdict, judged.verdict.method) == ("supported", "crossed seeds x examples")
+    assert "the control low has no values per example: by seeds alone" in judged.notes
+    near = means(scores | {"low": scores["a"]})
+    near.to_csv(tmp_path / "results.csv", index=False)
+    plateau = api.judge(tmp_path / "results.csv", study_of(claim, control="low"), examples=tmp_path / "examples.csv")
+    assert plateau.claims[0].verdict.verdict == "not testable"
+
+
+def test_results_without_examples_stand_beside_those_with_them(tmp_path, scores):
+    other = means(scores).assign(metric="embedded/mean", value=lambda f: f["value"] / 2)
+    pd.concat([long(scores), other]).to_csv(tmp_path / "r.csv", index=False)
+    claims = (CLAIM, CLAIM | {"id": "mean", "metric": "embedded/mean"})
+    crossed, plain = (one.verdict for one in api.judge(tmp_path / "r.csv", study_of(*claims)).claims)
+    assert (crossed.method, plain.method) == ("crossed seeds x examples", "one-sample t")
+    assert plain.estimate == pytest.approx(crossed.estimate / 2)
+    with pytest.raises(UserError, match="has values per example itself"):
+        api.judge(tmp_path / "r.csv", study_of(*claims), examples=tmp_path / "r.csv")
+
+
+def test_a_column_per_metric_loses_no_measurement(tmp_path, scores):
+    wide = means(scores).rename(columns={"value": METRIC}).drop(columns="metric")
+    twice = pd.concat([wide.assign(finetuning_seed=0), wide.assign(finetuning_seed=1)])
+    twice.assign(latency_ms=1.0 + twice["seed"], note="n/a", run="x").to_csv(tmp_path / "r.csv", index=False)
+    (run, *_) = read_results(tmp_path / "r.csv")
+    assert set(run.metrics) == {METRIC, "latency_ms"}
+    wide.astype({METRIC: object}).replace({METRIC: {wide[METRIC].iloc[2]: "diverged"}}).to_csv(
+        tmp_path / "r.csv", index=False
+    )
+    with pytest.raises(UserError, match="row 4: value=diverged is not a number"):
+        read_results(tmp_path / "r.csv")
 
 
 def test_fine_tuning_seeds_are_averaged_within_their_seed_and_example(tmp_path, scores):

@@ -1,12 +1,14 @@
 """Planning: detectable effects and power against the noncentral t, from stated noise and from pilots."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from synthetic_runs import write_run
 
 from ablate.errors import UserError
 from ablate.runs.collect import collect
+from ablate.stats.crossed import estimate_crossed
 from ablate.studies.outlook import outlooks, pilot_noise
 from ablate.studies.study import read_study
 
@@ -59,3 +61,24 @@ def test_pilots_give_the_upper_limit_of_their_spread(tmp_path):
     noise = pilot_noise(study_of(CLAIM).claims[0], collect(tmp_path))
     limit = np.std(differences, ddof=1) * np.sqrt(2 / stats.chi2.ppf(0.2, 2))
     assert noise["b - bert"].sd == pytest.approx(limit)
+
+
+def test_pilots_with_predictions_count_the_test_set(tmp_path):
+    """Half of the examples are right in one arm and not in the other, in every seed alike: more seeds tell no more."""
+    rng = np.random.default_rng(0)
+    made = {"bert": rng.random((4, 60)) < 0.5, "b": rng.random((4, 60)) < 0.7}
+    for arm, right in made.items():
+        for seed, row in enumerate(right):
+            directory = write_run(tmp_path, arm, seed, {"sst2/accuracy": float(row.mean())})
+            (directory / "predictions").mkdir()
+            pd.DataFrame(
+                {"id": range(60), "label": 1, "prediction": row.astype(int), "score": 0.0, "finetuning_seed": 0}
+            ).to_parquet(directory / "predictions" / "sst2.parquet")
+    claim = CLAIM | {"metric": "sst2/accuracy"}
+    noise = pilot_noise(study_of(claim).claims[0], collect(tmp_path))["b - bert"]
+    expected = estimate_crossed(made["b"].astype(float) - made["bert"].astype(float)).floor
+    assert noise.floor == pytest.approx(float(expected)) and noise.floor > 0
+    ((_, plan),) = outlooks(study_of(claim), {}, collect(tmp_path))
+    ((_, stated),) = outlooks(study_of(claim), {"sst2/accuracy": noise.sd}, ())
+    assert (plan.floor, stated.floor) == (noise.floor, 0.0)
+    assert plan.mde > stated.mde

@@ -100,3 +100,14 @@ def test_seeds_dropped_after_runs_are_said(folder):
     fewer = verdict(folder, study_of(seeds=3))
     assert fewer.verdict.n == 3
     assert "seeds 3, 4 were dropped after runs had finished, without a planned look" in fewer.notes
+
+
+def test_seeds_exchanged_or_put_in_another_order_under_looks_are_said(folder):
+    looks = [{"seeds": 2, "alpha": 0.02}, {"seeds": 4, "alpha": 0.03}]
+    (folder / "study.json").unlink()
+    register(folder, study_of(seeds=[0, 1, 2, 3], looks=looks), asked={})
+    assert verdict(folder, study_of(seeds=[0, 1, 2, 3], looks=looks)).notes == ()
+    exchanged = verdict(folder, study_of(seeds=[0, 2, 3, 4], looks=looks)).notes
+    assert any("seeds 4 were added" in note and "seeds 1 were dropped" in note for note in exchanged)
+    turned = verdict(folder, study_of(seeds=[3, 2, 1, 0], looks=looks)).notes
+    assert any("the order of seeds, of which each look takes the first, was changed" in note for note in turned)

@@ -80,6 +80,28 @@ def test_a_study_is_read():
         (changed({"kind": "stack", "contrast": {"base": ["a"]}}), ["arms are names"]),
         (changed({"kind": "exact", "contrast": {"check": "same_encoder", "arms": ["bert"]}}), ["compares 2 arms"]),
         (changed({"kind": "exact", "contrast": {"check": "same_encoder", "arms": 5}}), ["contrast.arms=5"]),
+        (changed({"metric": "my/ppl", "higher_is_better": "false"}), ["higher_is_better=false: must be true or false"]),
+        (changed({"kind": "superiority", "margin": None, "threshold": -0.1}), ["threshold=-0.1", "non_inferiority"]),
+        (changed({"kind": "exact", "contrast": {"check": ["same_encoder"]}}), ["check=['same_encoder']: unknown"]),
+        (changed(looks=[{"seeds": 3, "alpha": 0.01}]), ["looks: the last is at 3 of 5 seeds"]),
+        (
+            changed(design={"kind": "factorial", "switches": ["a", "b"], "claims": "superiority"}),
+            ["design.claims=superiority: must be keys"],
+        ),
+        (
+            changed(design={"kind": "factorial", "switches": ["a", "b"], "claims": {"factors": {"a": None, "b": []}}}),
+            ["design.claims.factors.a=None: must be a list"],
+        ),
+        (
+            changed(design={"kind": "factorial", "switches": ["a", "b"],
+                            "claims": {"factors": {"a": [], "b": []}, "interaction": True}}),
+            ["design.claims.interaction=True: must be keys"],
+        ),
+        (
+            changed(design={"kind": "add_one_in", "switches": ["a", "b"],
+                            "claims": {"factors": {"a": [], "b": []}, "interaction": {"kind": "superiority"}}}),
+            ["design.claims.interaction: kind add_one_in tests none"],
+        ),
         (changed(robustness=[1]), ["robustness=[1.0]", "other than 1"]),
     ],
 )  # fmt: skip
@@ -119,7 +141,8 @@ def test_add_one_in_and_factorial():
     claims = {"kind": "superiority", "metric": "val/mlm_loss", "factors": {"a": ["nsp"], "b": ["masking"]},
               "interaction": {"kind": "superiority"}}  # fmt: skip
     plain = {"name": "d", "baseline": "bert", "seeds": 3}
-    one_in = read_study(plain | {"design": {"kind": "add_one_in", "switches": ["a", "b"], "claims": claims}})
+    alone = {key: value for key, value in claims.items() if key != "interaction"}
+    one_in = read_study(plain | {"design": {"kind": "add_one_in", "switches": ["a", "b"], "claims": alone}})
     assert one_in.arms == ("bert", "a", "b")
     assert [c.contrast for c in one_in.claims] == ["a - bert", "b - bert"]
     both = read_study(plain | {"design": {"kind": "factorial", "switches": ["a", "b"], "claims": claims}})
@@ -133,8 +156,10 @@ def test_add_one_in_and_factorial():
 
 @pytest.mark.parametrize("kind", ["leave_one_out", "add_one_in", "factorial"])
 def test_switches_are_added_to_the_base_of_a_design(kind):
-    claims = {"kind": "superiority", "metric": "embedded/mean", "interaction": {"kind": "superiority"},
+    claims = {"kind": "superiority", "metric": "embedded/mean",
               "factors": {"cased": ["tokenizer"], "batch_x2": ["batch", "learning_rate"]}}  # fmt: skip
+    if kind == "factorial":
+        claims["interaction"] = {"kind": "superiority"}
     design = {"kind": kind, "switches": ["cased", "batch_x2"], "base": "roberta", "claims": claims}
     study = read_study({"name": "d", "baseline": "roberta", "design": design, "seeds": 3})
     recipes = arm_recipes(study, [])
