@@ -42,9 +42,15 @@ class Layout:
         return self.values.get((factor, level), {}).get(key, self.base.get(key))
 
     def names(self, factor: str, levels: Iterable[Level], *, arms: Mapping[Level, str]) -> dict[Level, str]:
-        """Names that tell the levels apart: of the one key that does, else of an arm at each level."""
+        """Names that tell the levels apart: of the one key that does, else of an arm at each level.
+
+        One of several weights says too little, such as `soft 5` of a loss that has five terms.
+        """
         levels = list(levels)
         keys = sorted({key for level in levels for key, _ in level}, key=_telling)
+        weights = [key for key in keys if any(_is_number(self.value(factor, level, key)) for level in levels)]
+        if len(weights) > 1 and self.number(factor, levels) is None:
+            keys = [key for key in keys if key not in weights]
         for key in keys:
             said = {level: _say(key, self.value(factor, level, key)) for level in levels}
             if len(set(said.values())) == len(levels):
@@ -56,9 +62,7 @@ class Layout:
         levels = list(levels)
         keys = sorted({key for level in levels for key, _ in level})
         values = {key: [self.value(factor, level, key) for level in levels] for key in keys}
-        numeric = all(
-            isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for one in values.values() for v in one
-        )
+        numeric = all(_is_number(v) and v > 0 for one in values.values() for v in one)
         return next((key for key in keys if len(set(values[key])) == len(levels)), None) if numeric else None
 
 
@@ -89,6 +93,10 @@ def by_factor(changed: Changed) -> dict[str, dict[str, tuple[object, object]]]:
         factor = _PART_OF.get(factor, factor)
         found.setdefault(factor, {})[key] = changed[key]
     return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _telling(key: str) -> tuple[int, str]:

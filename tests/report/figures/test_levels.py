@@ -55,6 +55,11 @@ def test_levels_that_no_single_key_tells_apart_are_called_by_arms():
     assert names(a={}, b={"f.x": 2}, c={"f.on": False}, d={"f.x": 2, "f.on": False}) == ["a", "b", "c", "d"]
 
 
+def test_one_of_several_weights_is_no_name():
+    assert names(a={"f.soft": 5, "f.cos": 1}, b={"f.soft": 0, "f.cos": 0}, c={"f.soft": 1}) == ["a", "b", "c"]
+    assert names(a={"f.x": 1, "f.y": 2}, b={"f.x": 2, "f.y": 4}) == ["x 1", "x 2"]  # a ladder of both
+
+
 def test_a_number_is_one_only_if_nothing_else_differs():
     made, one = layout(a={}, b={"f.x": 2}, c={"f.x": 4})
     assert one.number("f", made.values()) == "f.x"
