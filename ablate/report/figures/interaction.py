@@ -66,6 +66,8 @@ def _plot(
         f"{name_of(metric).capitalize()} where {lines} and {x} are crossed, {seeds_text(counts)} per arm. Marks: mean "
         "over seeds; small dots: single seeds. Parallel lines mean that the effects add up. "
     )
+    if set(x_names.values()) <= set(cells.values()):
+        caption += f"Each {x} is called by an arm that has it. "
     if len(cells) < len(line_names) * len(x_names):
         caption += "Where a mark is missing the study has no such arm. "
     alt = "; ".join(
