@@ -107,7 +107,7 @@ def draw(
     means = [float(np.mean(list(values[arm].values()))) for _, arm in points]
     axes.plot([x for x, _ in points], means, marker="o", ms=6 if len(points) <= 20 else 2.5, color=HUES[0])
     named = spaced(points)
-    names = [f"{short_number(x)}\n{wrapped(arm, 12)}" for x, arm in named]
+    names = [f"{short_number(x)}\n{wrapped(arm, 12, lines=3)}" for x, arm in named]
     log_axis("x", axes, ticks=[x for x, _ in named], names=names)
     low, high = axes.get_ylim()
     if log and low > 0:
