@@ -19,7 +19,7 @@ from ablate.config.finished import is_finished, is_trained
 from ablate.config.naming import place_of, source_keys
 from ablate.config.packing import Planned, key_of
 from ablate.config.paths import given_dirs
-from ablate.config.reference import with_flops
+from ablate.config.reference import cfg_of
 from ablate.config.registering import register_study
 from ablate.config.teaching import check_teaching, teacher_job
 from ablate.errors import UserError, one_line
@@ -66,6 +66,8 @@ def plan_jobs(overrides: list[str], *, multirun: bool, config_dirs: tuple[Path, 
         UserError: a mistake in any of them.
     """
     jobs = compose_jobs(overrides, multirun=multirun, config_dirs=config_dirs)
+    if not jobs:
+        raise UserError(f"{' '.join(overrides)}: stands for no run: a range or a glob in it is empty")
     reference = compose_one([], config_dirs=config_dirs)
     checked: set[tuple[str, ...]] = set()
     for one in jobs:
@@ -199,7 +201,7 @@ def run_planned(job: Planned, *, with_teacher: bool) -> Record:
     if with_teacher and job.teacher is not None and comes_first(job.teacher, job):
         print(f"ablate: its teacher first: {job.teacher.place.arm}, seed {job.teacher.place.seed}", file=sys.stderr)
         run_planned(job.teacher, with_teacher=True)
-    cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
+    cfg = cfg_of(job)
     return run(replace(job, cfg=cfg), roots=run_roots(job.place))
 
 

@@ -25,11 +25,12 @@ WHOLE = {  # keys of ablate's own targets that are whole numbers, and the least 
     "eval.chars_per_document": 0, "eval.format_chars": 0,
 }  # fmt: skip
 AMOUNTS = ("eval.chars", "eval.chars_per_document", "eval.format_chars")  # of these, that may be written as 2e5
-OR_NULL = ("masking.copies",)  # of these
+OR_NULL = ("masking.copies", "optim.clip", "budget.amount")  # numbers, or null
 TEXT = (  # 2024 is read as a number
     "data.path", "data.validation_path", "data.separator", "tokenizer.path", "teacher.path",
 )  # fmt: skip
-SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup")
+SHARES = ("model.dropout", "model.attention_dropout", "schedule.warmup", "optim.momentum")
+NOT_NEGATIVE = ("optim.weight_decay", "optim.muon_weight_decay")
 POSITIVE = ("loss.temperature", "optim.lr", "optim.muon_lr", "optim.eps", "init.std", "eval.every_tokens")
 
 
@@ -80,7 +81,7 @@ def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
         default = defaults.get(key)
         if isinstance(default, bool):
             _require(isinstance(value, bool), key, value, "true or false")
-        elif isinstance(default, (int, float)) and value is not None:
+        elif isinstance(default, (int, float)) and not (value is None and key in OR_NULL):
             _require(_is_number(value), key, value, "a number")
 
 
@@ -99,6 +100,9 @@ def _check_numbers(flat: dict[str, Any]) -> None:
     for key in POSITIVE:
         if key in flat:
             _require(_is_number(flat[key]) and flat[key] > 0, key, flat[key], "a number above 0")
+    for key in NOT_NEGATIVE:
+        if key in flat:
+            _require(_is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a number from 0")
     for key in (f"loss.{term}" for term in TERMS):
         if key in flat:
             _require(_is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a weight: a number from 0")
@@ -122,6 +126,9 @@ def _check_format(cfg: DictConfig) -> None:
     _require(OmegaConf.is_list(formats), "eval.formats", formats, f"a list of {', '.join(FORMATS)}")
     for name in formats:
         _require(name in FORMATS, "eval.formats", name, f"any of {', '.join(FORMATS)}")
+    for key in AMOUNTS[: 0 if not formats else 2 if len(formats) == 1 else 3]:
+        value = OmegaConf.select(cfg, key)
+        _require(value >= 1, key, value, "a whole number from 1 where eval.formats are asked")
 
 
 def _check_model(cfg: DictConfig) -> None:
@@ -138,8 +145,8 @@ def _check_model(cfg: DictConfig) -> None:
 
 def _check_optimisation(cfg: DictConfig) -> None:
     batch = cfg.optim.batch_tokens
-    holds = _is_number(batch) and batch >= cfg.input.length
-    _require(holds, "optim.batch_tokens", batch, f"at least input.length={cfg.input.length}")
+    holds = _is_whole(batch) and batch >= cfg.input.length
+    _require(holds, "optim.batch_tokens", batch, f"a whole number from input.length={cfg.input.length}")
     match, amount = cfg.budget.match, cfg.budget.amount
     _require(match in get_args(Match), "budget.match", match, f"one of {', '.join(get_args(Match))}")
     if amount is not None or match != "flops":

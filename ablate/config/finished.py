@@ -9,7 +9,7 @@ from typing import Any
 
 from ablate.config.naming import data_name, source_keys
 from ablate.config.packing import Planned
-from ablate.config.reference import with_flops
+from ablate.config.reference import cfg_of
 from ablate.config.science import digest, evaluation_id, identity
 from ablate.config.teaching import teacher_identity
 from ablate.data.pin import read_pin
@@ -104,7 +104,7 @@ def _run_id(job: Planned, *, fingerprint: str, corpus: str) -> str | None:
             "numerics": resolve_numerics(trainer.precision, trainer.dropout_bits, device),
         }  # fmt: skip
         teacher = teacher_identity(job, **named)
-        filled = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
+        filled = cfg_of(job)
     except UserError:
         return None
     return digest(identity(filled, **named, teacher=teacher))

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, open_dict
 
 from ablate.config.compose import compose_one, without_seed
 from ablate.config.naming import exp_value
+from ablate.config.packing import Planned
 from ablate.config.science import GROUPS
 from ablate.errors import UserError
 from ablate.models.cost import encoder_flops, head_flops, training_flops
@@ -29,6 +30,11 @@ def with_flops(cfg: DictConfig, overrides: list[str], *, config_dirs: tuple[Path
     with open_dict(filled):
         filled.budget.amount = flops * cfg.budget.multiple
     return filled
+
+
+def cfg_of(job: Planned) -> DictConfig:
+    """A job's config `with_flops`."""
+    return with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
 
 
 @cache

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.build import build_corpus
 from ablate.config.packing import Planned
-from ablate.config.reference import with_flops
+from ablate.config.reference import cfg_of
 from ablate.config.science import difference, recipe
 from ablate.config.studies import study_of
 from ablate.errors import UserError
@@ -87,4 +87,4 @@ def train_tokens(job: Planned) -> int:
 
 
 def _recipe(job: Planned) -> dict[str, object]:
-    return recipe(with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs))
+    return recipe(cfg_of(job))

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from ablate.config.build import build_corpus
 from ablate.config.downstream import build_questions
 from ablate.config.packing import Planned
-from ablate.config.reference import baseline_flops, with_flops
+from ablate.config.reference import baseline_flops, cfg_of
 from ablate.config.science import digest
 from ablate.data.cache import say
 from ablate.data.pin import PINS
@@ -118,7 +118,7 @@ def warm(job: Planned, root: Path) -> None:
 def rehearsal(job: Planned, root: Path, *, evaluated: bool) -> Planned:
     """The job with a small budget and few updates, in a folder of its own; where not `evaluated`, nothing is asked."""
     _pin(job.place.root, root)
-    cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs).copy()
+    cfg = cfg_of(job).copy()
     whole = budget_tokens(cfg, root)
     tokens = int(min(_FLOPS / _flops_per_token(cfg), whole))
     with open_dict(cfg):
@@ -174,11 +174,6 @@ def _with_evaluation(plain: Cost, whole: Sequence[Cost], without: Cost) -> Cost:
         bytes=plain.bytes + max(whole[0].bytes - without.bytes, 0),
         memory_mb=max(plain.memory_mb, *(one.memory_mb for one in whole)),
     )  # fmt: skip
-
-
-def cfg_of(job: Planned) -> DictConfig:
-    """The job's config with its budget in FLOPs filled in."""
-    return with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
 
 
 def budget_tokens(cfg: DictConfig, root: Path) -> float:

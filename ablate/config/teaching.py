@@ -16,7 +16,7 @@ from ablate.config.build import chosen_attention, make
 from ablate.config.compose import compose_one
 from ablate.config.naming import place_of
 from ablate.config.packing import Planned
-from ablate.config.reference import STUDENTS, STUDENTS_KEYS, other_arm, with_flops
+from ablate.config.reference import STUDENTS, STUDENTS_KEYS, cfg_of, other_arm
 from ablate.config.science import FROM_TEACHER, difference, digest, identity
 from ablate.data.corpus import Corpus
 from ablate.errors import UserError
@@ -173,7 +173,7 @@ def teacher_identity(student: Planned, *, fingerprint: str, corpus: str, numeric
 
 def _identity_of(job: Planned, *, fingerprint: str, corpus: str, numerics: Numerics) -> dict[str, Any]:
     named: dict[str, Any] = {"fingerprint": fingerprint, "corpus": corpus, "numerics": numerics}
-    cfg = with_flops(job.cfg, list(job.overrides), config_dirs=job.config_dirs)
+    cfg = cfg_of(job)
     return identity(cfg, **named, teacher=teacher_identity(job, **named))
 
 

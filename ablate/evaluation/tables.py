@@ -62,19 +62,25 @@ def read_split(path: str, config: str | None, split: str) -> tuple[pd.DataFrame,
         return _read_file(file), str(file)
     folder = Path(path).expanduser()
     if folder.exists():
-        inner = folder / config if config and (folder / config).is_dir() else folder
-        files = _split_files(inner, split)
-        return pd.concat([_read_file(file) for file in files], ignore_index=True), f"{inner} ({split})"
+        files = _split_files(folder, config, split)
+        return pd.concat([_read_file(file) for file in files], ignore_index=True), f"{files[0].parent} ({split})"
     if folder.is_absolute() or path.startswith(".") or path.count("/") > 1:
         raise UserError(f"task.path={path}: no such folder")
     return _from_hub(path, config, split), f"{path} ({split})"
 
 
-def _split_files(folder: Path, split: str) -> list[Path]:
-    files = sorted(f for f in folder.rglob("*") if f.suffix in SUFFIXES and f.stem.split("-")[0] == split)
+def _split_files(folder: Path, config: str | None, split: str) -> list[Path]:
+    """The split's files: of the config's folder, where there is one, and else not of other configs' folders."""
+    inner = folder / config if config else folder
+    if inner.is_dir():
+        tables = [f for f in inner.rglob("*") if f.suffix in SUFFIXES]
+    else:
+        tables = [f for place in (folder, folder / "data") for f in place.glob("*") if f.suffix in SUFFIXES]
+    files = sorted(f for f in tables if f.stem.split("-")[0] == split)
     if not files:
-        there = sorted({f.stem.split("-")[0] for f in folder.rglob("*") if f.suffix in SUFFIXES})
-        raise UserError(f"task.path={folder}: has no split {split}; it has {', '.join(there) or 'no tables'}")
+        there = ", ".join(sorted({f.stem.split("-")[0] for f in tables})) or "no tables"
+        missing = "" if inner.is_dir() else f" and no folder {config}"
+        raise UserError(f"task.path={folder}: has no split {split}{missing}; it has {there}")
     return files
 
 
@@ -115,7 +121,7 @@ def examples(
     """Rows as examples (see TaskData).
 
     Raises:
-        UserError: a column is missing, a text is empty, or a label is outside the map.
+        UserError: a column is missing, a text is empty, an id comes twice, or a label is outside the map.
     """
     wanted: dict[str, list[Any]] = {
         "text": text,
@@ -129,6 +135,9 @@ def examples(
     if table.empty:
         raise UserError(f"task: {where}: has no rows")
     ids = table[identity].astype(str) if identity else pd.Series([str(n) for n in range(len(table))])
+    twice = ids[ids.duplicated()]
+    if not twice.empty:
+        raise UserError(f"task.id={identity}: {where}: {twice.iloc[0]} comes twice; an id names one example")
     frame = pd.DataFrame({"id": ids.to_numpy(dtype=object)})
     for name, column in zip(("first", "second"), text, strict=False):
         frame[name] = _texts(table[column], where=where, column=column)

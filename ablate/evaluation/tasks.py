@@ -17,6 +17,8 @@ from ablate.evaluation.metrics import METRICS
 
 Kind = Literal["classification", "regression", "span"]
 
+# what metrics and predictions of others are called
+RESERVED = ("val", "val_mlm", "val_spans", "train", "teacher", "probe", "embedded", "glue", "efficiency")
 DEV_SHARE, DEV_MOST = 0.1, 1000  # of the training examples, to choose learning rates and stop early by
 
 
@@ -161,8 +163,17 @@ def check_task(task: Task) -> Task:
     """The task, if its parts fit together.
 
     Raises:
-        UserError: an unknown metric, a metric of another kind, or classes missing or not wanted.
+        UserError: an unknown metric, a metric of another kind, classes missing or not wanted, or a name that metrics of
+            others have.
     """
+    if task.name in RESERVED:
+        raise UserError(f"task.name={task.name}: taken by other metrics, as are {', '.join(RESERVED)}")
+    for name in task.tests:
+        if name != task.name and not name.startswith(f"{task.name}_"):
+            raise UserError(
+                f"task.tests.{name}: must be called {task.name}, as the task, or {task.name}_ and more: a score's name "
+                "says which task it is of"
+            )
     options = METRICS[task.kind]
     for metric in task.metrics:
         if metric not in options:
@@ -171,6 +182,8 @@ def check_task(task: Task) -> Task:
         raise UserError(f"task.metrics: task {task.name} needs at least one of {', '.join(options)}")
     if task.kind == "classification" and len(set(task.labels)) < 2:
         raise UserError(f"task.labels={list(task.labels)}: classification needs at least two different labels")
+    if task.kind == "classification" and "f1" in task.metrics and len(task.labels) > 2:
+        raise UserError(f"task.metrics=f1: is of two labels, task {task.name} has {len(task.labels)}; say macro_f1")
     return task
 
 

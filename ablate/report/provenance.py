@@ -1,5 +1,6 @@
 """Provenance and how to run it all again, as rows of text."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -66,7 +67,7 @@ def _sweeps(collected: Collected) -> list[str]:
         covered = any(asked[i] < other for other in asked) or any(asked[i] == other for other in asked[i + 1 :])
         words = [str(word) for word in entry.get("command", ())][1:]
         if words and not covered:
-            said.append(" ".join(["python -m ablate", *words]))
+            said.append(f"python -m ablate {shlex.join(words)}")
     if said:
         return said
     words = [f"scale={setting.scale}"] if setting.scale not in ("", DEFAULT_SCALE) else []

@@ -192,9 +192,11 @@ def _measures(collected: Collected) -> Iterator[Threat]:
         if one.claim.metric != "val/mlm_loss" or not decided or not seeds or one.verdict.estimate is None:
             continue
         scores = {arm: -np.array([values[arm, seed] for seed in seeds]) for arm in one.claim.arms}
-        effects = [float(evaluate(part.contrast, scores).mean()) for part in parts_of(one.claim.test)]
-        if (min(effects) > 0) != (one.verdict.estimate > 0):
-            said.append(f"{one.claim.id} ({signed(min(effects), like=abs(min(effects)) / 10)} bits)")
+        in_nats = {part.name: part.estimate for part in one.verdict.parts}
+        effects = [(float(evaluate(part.contrast, scores).mean()), part.name) for part in parts_of(one.claim.test)]
+        effect, part = min(effects)
+        if (effect > 0) != (in_nats.get(part, one.verdict.estimate) > 0):
+            said.append(f"{one.claim.id} ({signed(effect, like=abs(effect) / 10)} bits)")
     if said:
         yield (
             "Measure",

@@ -2,6 +2,7 @@
 
 import pickle
 import resource
+import signal
 import sys
 import zipfile
 from collections.abc import Callable
@@ -60,7 +61,14 @@ def fit(
     path = newest_whole(checkpoints, notice=notice)
     if path is not None:
         notice(f"resuming from {path.parent.name}/{path.name}")
-    trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)  # Lightning ends the process at Ctrl-C, and ignores the next one
+        raise KeyboardInterrupt from None
 
 
 def newest_whole(folder: Path, *, notice: Callable[[str], None]) -> Path | None:

@@ -1,5 +1,6 @@
 """Sweeps of studies: what they expand to, at what cost, and what a finished run is known by."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,12 @@ def test_texts_that_would_share_a_directory_are_refused(tmp_path):
         (tmp_path / name / "books").mkdir(parents=True)
     with pytest.raises(UserError, match=r"data\.path=a/books,b/books: both would be multirun/"):
         plan_jobs(["data=text", "data.path=a/books,b/books"], multirun=True)
+
+
+@pytest.mark.parametrize("empty", ["seed=range(3,3)", "+exp=glob(zz*)"])
+def test_a_sweep_of_nothing_is_refused(empty):
+    with pytest.raises(UserError, match=f"^{re.escape(empty)}: stands for no run"):
+        plan_jobs([empty], multirun=True)
 
 
 def test_the_command_line_narrows_a_study():

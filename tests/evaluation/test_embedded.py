@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -177,3 +178,16 @@ def test_balancing_takes_a_subset_by_hash(held_out):
     small, large = (set(balanced(frame, size)["id"]) for size in (100, 400))
     assert small <= large
     assert (len(small), len(large)) == (100, 400)
+
+
+def test_other_arguments_of_a_maker_are_other_examples(held_out):
+    def shouted(passages, *, loud=False):
+        frame = MAKERS["sentence_order"](passages)
+        return frame.assign(first=frame["first"].str.upper()) if loud else frame
+
+    firsts = []
+    for make in (shouted, partial(shouted), partial(shouted, loud=False), partial(shouted, loud=True)):
+        made = embedded_task(name="shouted", make=make, labels=["0", "1"], pair=True, train=600, test=300)
+        firsts.append(made.load(held_out)[0]["first"].tolist())
+    assert firsts[0] == firsts[1] == firsts[2] != firsts[3]
+    assert [text.upper() for text in firsts[0]] == firsts[3]

@@ -52,6 +52,21 @@ def test_the_hubs_shards_and_the_configs_folder_are_found(tmp_path):
     assert len(make(tmp_path, config="rte").load(None)[0]) == 3
 
 
+def test_a_task_is_not_read_from_the_folder_of_another(tmp_path):
+    for folder in ("mrpc", "data"):
+        (tmp_path / folder).mkdir()
+    for split in ("train", "test"):
+        write(ROWS, tmp_path / "mrpc" / f"{split}.csv")
+    with pytest.raises(UserError, match="has no split train and no folder rte; it has no tables"):
+        make(tmp_path, config="rte").load(None)
+    for folder in (tmp_path / "data", tmp_path):  # of one data set, with its files in either place
+        for split in ("train", "test"):
+            write(ROWS.iloc[:2], folder / f"{split}.csv")
+        assert len(make(tmp_path, config="rte").load(None)[0]) == 2
+        for split in ("train", "test"):
+            (folder / f"{split}.csv").unlink()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -63,6 +78,7 @@ def test_the_hubs_shards_and_the_configs_folder_are_found(tmp_path):
         ({"kind": "regression", "metrics": ["pearson"], "labels": None}, "stars=pos: not a number"),
         ({"id": "key"}, "task.id=key: not in"),
         ({"train": "gone.csv"}, "gone.csv: no such file"),
+        ({"id": "stars"}, "task.id=stars: .*: pos comes twice"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, changes, message):
@@ -83,6 +99,10 @@ def test_bad_input_is_one_line(tmp_path, changes, message):
         ({"finetuning": {"epoch": 3}}, "finetuning.epoch: no such key; it takes learning_rates"),
         ({"finetuning": {"epochs": 0}}, "finetuning.epochs=0: must be at least 1"),
         ({"max_train": 2}, "max_train=2: must be null or at least 8"),
+        ({"metrics": ["f1"], "labels": ["a", "b", "c"]}, "f1: is of two labels, task mine has 3; say macro_f1"),
+        ({"name": "val", "tests": {"val": "test"}}, "task.name=val: taken by other metrics"),
+        ({"tests": {"mine": "test", "val": "dev"}}, "task.tests.val: must be called mine, as the task, or mine_"),
+        ({"tests": {"mines": "test"}}, "task.tests.mines: must be called mine"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_anything_is_read(tmp_path, changes, message):

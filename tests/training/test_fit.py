@@ -1,6 +1,7 @@
 """Training as a whole: golden curve, resumes, workers, accumulation, evaluation grid, corrupt checkpoints."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def test_a_resumed_run_may_accumulate_otherwise(run_tiny, killed_after, monkeypa
     _, here = run_tiny(*exact, f"trainer.accumulate={after}", root=tmp_path / "killed")
     curves = [read_curves(folder / "metrics.csv")["train/loss"].dropna().tolist() for folder in (here, there)]
     assert curves[0] == pytest.approx(curves[1], abs=2e-4)
+
+
+def test_an_interruption_is_one_and_the_next_is_heard(run_tiny, monkeypatch, tmp_path):
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Meter, "on_train_batch_end", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run_tiny(root=tmp_path)
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_an_evaluation_that_is_killed_goes_on_where_it_was(run_tiny, monkeypatch, tmp_path):

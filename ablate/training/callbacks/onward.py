@@ -6,7 +6,9 @@ import pytorch_lightning as pl
 
 
 class CountFromUpdate(pl.Callback):
-    """On resuming, `trainer.accumulate` may be another one: what is executed may change, what is trained may not."""
+    """On resuming, `trainer.accumulate` may be another one: what is executed may change, what is trained may not (but
+    for the draws of dropout, which go by part).
+    """
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
