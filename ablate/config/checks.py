@@ -126,7 +126,8 @@ def _check_format(cfg: DictConfig) -> None:
     _require(OmegaConf.is_list(formats), "eval.formats", formats, f"a list of {', '.join(FORMATS)}")
     for name in formats:
         _require(name in FORMATS, "eval.formats", name, f"any of {', '.join(FORMATS)}")
-    for key in AMOUNTS[: 0 if not formats else 2 if len(formats) == 1 else 3]:
+    amounts = AMOUNTS[:2] if len(formats) == 1 else AMOUNTS  # the last is of the other formats
+    for key in amounts if formats else ():
         value = OmegaConf.select(cfg, key)
         _require(value >= 1, key, value, "a whole number from 1 where eval.formats are asked")
 

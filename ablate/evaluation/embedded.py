@@ -53,9 +53,11 @@ def embedded_task(
 
     `make` returns a frame with `id`, `first`, perhaps `second`, `label`, `group` (the document) and `train`.
     """
-    made, given = (make.func, [*make.args, make.keywords]) if isinstance(make, partial) else (make, [{}])
-    asked = [RULES, name, f"{made.__module__}.{made.__qualname__}", len(labels), train, test]
-    settings = json.dumps(asked + (given if given != [{}] else []), sort_keys=True, default=str)
+    made = make.func if isinstance(make, partial) else make
+    asked: list[Any] = [RULES, name, f"{made.__module__}.{made.__qualname__}", len(labels), train, test]
+    if isinstance(make, partial) and (make.args or make.keywords):
+        asked += [make.args, make.keywords]
+    settings = json.dumps(asked, sort_keys=True, default=str)
 
     def load(text: HeldOutText | None) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         assert text is not None, "embedded tasks need held-out text"
