@@ -5,6 +5,7 @@ from typing import Any, get_args
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ablate.config.science import flatten
+from ablate.config.values import is_number
 from ablate.errors import UserError
 from ablate.objectives.distillation import TERMS
 from ablate.training.budget import Match
@@ -82,7 +83,7 @@ def _check_types(flat: dict[str, Any], defaults: dict[str, Any]) -> None:
         if isinstance(default, bool):
             _require(isinstance(value, bool), key, value, "true or false")
         elif isinstance(default, (int, float)) and not (value is None and key in OR_NULL):
-            _require(_is_number(value), key, value, "a number")
+            _require(is_number(value), key, value, "a number")
 
 
 def _check_numbers(flat: dict[str, Any]) -> None:
@@ -96,22 +97,22 @@ def _check_numbers(flat: dict[str, Any]) -> None:
             _require(isinstance(flat[key], str), key, flat[key], quoted)
     for key in SHARES:
         if key in flat:
-            _require(_is_number(flat[key]) and 0 <= flat[key] < 1, key, flat[key], "a share from 0 to below 1")
+            _require(is_number(flat[key]) and 0 <= flat[key] < 1, key, flat[key], "a share from 0 to below 1")
     for key in POSITIVE:
         if key in flat:
-            _require(_is_number(flat[key]) and flat[key] > 0, key, flat[key], "a number above 0")
+            _require(is_number(flat[key]) and flat[key] > 0, key, flat[key], "a number above 0")
     for key in NOT_NEGATIVE:
         if key in flat:
-            _require(_is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a number from 0")
+            _require(is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a number from 0")
     for key in (f"loss.{term}" for term in TERMS):
         if key in flat:
-            _require(_is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a weight: a number from 0")
+            _require(is_number(flat[key]) and flat[key] >= 0, key, flat[key], "a weight: a number from 0")
     where = flat.get("loss.positions", "all")
     _require(where in ("masked", "all"), "loss.positions", where, "masked or all")
     if flat.get("optim.clip") is not None:
         _require(flat["optim.clip"] > 0, "optim.clip", flat["optim.clip"], "a number above 0, or null for none")
     betas = flat.get("optim.betas", [0.9, 0.999])
-    holds = isinstance(betas, list) and len(betas) == 2 and all(_is_number(b) and 0 <= b < 1 for b in betas)
+    holds = isinstance(betas, list) and len(betas) == 2 and all(is_number(b) and 0 <= b < 1 for b in betas)
     _require(holds, "optim.betas", betas, "two numbers from 0 to below 1")
 
 
@@ -122,7 +123,7 @@ def _check_format(cfg: DictConfig) -> None:
             "format (segment_pair, sentence_pair); say nsp=false"
         )
     fraction, formats = cfg.data.fraction, cfg.eval.formats
-    _require(_is_number(fraction) and 0 < fraction <= 1, "data.fraction", fraction, "a share above 0, at most 1")
+    _require(is_number(fraction) and 0 < fraction <= 1, "data.fraction", fraction, "a share above 0, at most 1")
     _require(OmegaConf.is_list(formats), "eval.formats", formats, f"a list of {', '.join(FORMATS)}")
     for name in formats:
         _require(name in FORMATS, "eval.formats", name, f"any of {', '.join(FORMATS)}")
@@ -151,7 +152,7 @@ def _check_optimisation(cfg: DictConfig) -> None:
     match, amount = cfg.budget.match, cfg.budget.amount
     _require(match in get_args(Match), "budget.match", match, f"one of {', '.join(get_args(Match))}")
     if amount is not None or match != "flops":
-        _require(_is_number(amount) and amount > 0, "budget.amount", amount, "a number above 0")
+        _require(is_number(amount) and amount > 0, "budget.amount", amount, "a number above 0")
 
 
 def check_trainer(trainer: DictConfig) -> None:
@@ -166,18 +167,14 @@ def check_trainer(trainer: DictConfig) -> None:
     bits = trainer.dropout_bits
     _require(bits in DROPOUT_BITS, "trainer.dropout_bits", bits, "auto, 16 or 64")
     minutes = trainer.checkpoint_minutes
-    _require(_is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
+    _require(is_number(minutes) and minutes >= 0, "trainer.checkpoint_minutes", minutes, "a number from 0")
     threads = trainer.threads
     holds = threads is None or (_is_whole(threads) and threads >= 1)
     _require(holds, "trainer.threads", threads, "a whole number from 1, or null for all cores")
 
 
 def _is_whole(value: Any, *, as_float: bool = False) -> bool:
-    return _is_number(value) and (isinstance(value, int) or (as_float and value.is_integer()))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number(value) and (isinstance(value, int) or (as_float and value.is_integer()))
 
 
 def _require(holds: bool, key: str, value: Any, wanted: str) -> None:

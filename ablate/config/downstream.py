@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from ablate.config.build import build_evaluation, build_metrics, make
 from ablate.config.science import digest
+from ablate.config.values import is_number
 from ablate.data.corpus import Corpus
 from ablate.errors import UserError
 from ablate.evaluation.distillation import Distillation
@@ -107,7 +108,7 @@ def build_distillation(node: DictConfig | None) -> Distillation | None:
     teacher = given.pop("teacher")
     folder, _ = trained_folder(Path(str(teacher)).expanduser(), key="finetuning.teacher")
     for name, value in given.items():
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not is_number(value):
             raise UserError(f"finetuning.{name}={value}: must be a number")
     return Distillation(folder=folder, **{name: float(value) for name, value in given.items()})
 

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.paths import user_cache
+from ablate.config.values import is_number
 
 Number = int | float
 
@@ -17,7 +18,7 @@ def _tidy(value: float) -> Number:
 
 def _check_numbers(*values: Any) -> None:
     for value in values:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not is_number(value):
             raise TypeError(f"{value!r} is not a number")  # OmegaConf adds the key
 
 

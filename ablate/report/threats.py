@@ -192,10 +192,9 @@ def _measures(collected: Collected) -> Iterator[Threat]:
         if one.claim.metric != "val/mlm_loss" or not decided or not seeds or one.verdict.estimate is None:
             continue
         scores = {arm: -np.array([values[arm, seed] for seed in seeds]) for arm in one.claim.arms}
-        in_nats = {part.name: part.estimate for part in one.verdict.parts}
-        effects = [(float(evaluate(part.contrast, scores).mean()), part.name) for part in parts_of(one.claim.test)]
-        effect, part = min(effects)
-        if (effect > 0) != (in_nats.get(part, one.verdict.estimate) > 0):
+        parts = zip(parts_of(one.claim.test), one.verdict.parts, strict=True)
+        effect, in_nats = min((float(evaluate(part.contrast, scores).mean()), nats.estimate) for part, nats in parts)
+        if (effect > 0) != (in_nats > 0):
             said.append(f"{one.claim.id} ({signed(effect, like=abs(effect) / 10)} bits)")
     if said:
         yield (

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ablate.config.values import is_number
 from ablate.errors import UserError
 
 
@@ -34,7 +35,7 @@ def optional(plain: Mapping[str, Any], key: str) -> float | None:
 
 def number(value: Any, key: str) -> float:
     """A number as float, never a bool."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not is_number(value):
         raise UserError(f"{key}={value}: must be a number")
     return float(value)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.config.values import is_number
 from ablate.report.material import Material
 from ablate.report.units import short_number
 from ablate.report.words import counted
@@ -48,7 +49,7 @@ class Layout:
         """
         levels = list(levels)
         keys = sorted({key for level in levels for key, _ in level}, key=_telling)
-        weights = [key for key in keys if any(_is_number(self.value(factor, level, key)) for level in levels)]
+        weights = [key for key in keys if any(is_number(self.value(factor, level, key)) for level in levels)]
         if len(weights) > 1 and self.number(factor, levels) is None:
             keys = [key for key in keys if key not in weights]
         for key in keys:
@@ -62,7 +63,7 @@ class Layout:
         levels = list(levels)
         keys = sorted({key for level in levels for key, _ in level})
         values = {key: [self.value(factor, level, key) for level in levels] for key in keys}
-        numeric = all(_is_number(v) and v > 0 for one in values.values() for v in one)
+        numeric = all(is_number(v) and v > 0 for one in values.values() for v in one)
         return next((key for key in keys if len(set(values[key])) == len(levels)), None) if numeric else None
 
 
@@ -93,10 +94,6 @@ def by_factor(changed: Changed) -> dict[str, dict[str, tuple[object, object]]]:
         factor = _PART_OF.get(factor, factor)
         found.setdefault(factor, {})[key] = changed[key]
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _telling(key: str) -> tuple[int, str]:
