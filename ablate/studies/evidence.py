@@ -31,10 +31,10 @@ class Gathered:
 
 
 def gather(
-    claim: StudyClaim, study: Study, table: Table, *, seeds: Sequence[int], recipes: Recipes,
+    claim: StudyClaim, study: Study, table: Table, *, seeds: Sequence[int], alpha: float, recipes: Recipes,
     foreign: bool = False, examples: Examples | None = None,
 ) -> Gathered:  # fmt: skip
-    """The evidence on one claim at the study's seeds (or a look's).
+    """The evidence on one claim at the study's seeds and alpha (or a look's).
 
     foreign: results without run directories, so nothing is known of recipes, nor of what was planned. examples: their
     values per test example, where there are any.
@@ -49,7 +49,7 @@ def gather(
             _missing(arms if claim.kind in OF_NO_LOSS else claim.arms, table, seeds)
             or refusal(claim, finished, control=study.control)
             or refused
-            or untaught(claim, study, table, seeds=seeds, alpha=study.alpha)
+            or untaught(claim, study, table, seeds=seeds, alpha=alpha)
         )
     if refused is not None:
         return Gathered(evidence=Evidence(refused=refused), seeds=())

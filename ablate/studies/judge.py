@@ -131,7 +131,8 @@ def _judge_variant(
 ) -> tuple[list[_Judged], tuple[int, ...], float]:  # fmt: skip
     table: Table = {(run.arm, run.seed): run for run in runs if run.variant == variant}
     seeds, alpha = (tuple(sorted({s for _, s in table})), study.alpha) if foreign else look(study, table)
-    given: dict[str, Any] = {"seeds": seeds, "recipes": recipes, "foreign": foreign, "examples": examples}
+    given: dict[str, Any] = {"seeds": seeds, "alpha": alpha, "foreign": foreign}
+    given |= {"recipes": recipes, "examples": examples}
     gathered = [gather(c, study, table, **given) for c in study.claims]
     evidence = {c.id: g.evidence for c, g in zip(study.claims, gathered, strict=True)}
     for name, stand in (stands or {}).items():

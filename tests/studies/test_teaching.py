@@ -51,6 +51,14 @@ def test_a_teacher_no_better_than_the_student_alone_makes_it_not_testable(tmp_pa
     assert found.verdict == "not testable" and line in found.reason and found.p is None
 
 
+def test_a_look_asks_the_teacher_at_its_own_share_of_alpha(tmp_path):
+    found = runs(tmp_path, teacher=(4.9, 5.02, 4.85))  # better than the student alone at p = .017
+    assert verdict(a_study(), found).verdict == "supported"
+    looks = [{"seeds": 2, "alpha": 0.01}, {"seeds": 3, "alpha": 0.01}]
+    looked = verdict(replace(a_study(), looks=tuple(looks)), found)
+    assert "is not shown to be better than student_hard" in looked.reason and looked.verdict == "not testable"
+
+
 def test_without_the_student_alone_nothing_is_shown(tmp_path):
     found = runs(tmp_path, teacher=(3.9, 4.0, 3.95))
     for run in found:
