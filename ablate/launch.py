@@ -26,6 +26,9 @@ def launch(job_overrides: list[list[str]], *, jobs: int | None, threads: int) ->
     if outcomes:
         console.print(f"{len(outcomes)} of {len(planned)} runs are finished and skipped", highlight=False)
     tasks = [Task(place=one.place, packed=pack(one)) for one in to_do]
+    at = {task.place.directory: task for task in tasks}
+    for task, one in zip(tasks, to_do, strict=True):
+        task.after = None if one.teacher is None else at.get(one.teacher.place.directory)
     at_once = min(jobs or default_jobs(planned), max(len(tasks), 1))
     with Board(console, tasks, skipped=len(outcomes), jobs=at_once) as board:
         found = run_tasks(tasks, jobs=at_once, threads=threads, changed=board.changed, tick=board.tick)

@@ -94,7 +94,7 @@ def _check_launched(jobs: list[Planned], *, multirun: bool) -> None:
             f"+study={cfg.study.name}: has several arms and seeds; run it with -m, or one of its arms with +exp=..."
         )
     launcher = cfg.hydra.launcher
-    ours = str(launcher.get("_target_")).endswith("SubprocessLauncher")  # another one may run elsewhere
+    ours = _is_ours(launcher)
     for key in ("jobs", "threads") if ours else ():
         value, null = launcher[key], key == "jobs"
         if not (isinstance(value, int) and value >= 1) and not (null and value is None):
@@ -160,7 +160,7 @@ def planned_job(cfg: DictConfig, hydra_cfg: Any) -> Planned:
 
 
 def outcome(cfg: DictConfig, hydra_cfg: Any) -> int:
-    """Run one of Hydra's jobs, after its teacher where it is a single run: the teachers of a sweep are its first stage.
+    """Run one of Hydra's jobs, after its teacher where it is a single run: in a sweep teachers are jobs of their own.
 
     0 done, 2 the user's mistake, 1 a fault or a diverged run. A fault leaves failure.json.
     """
@@ -235,17 +235,30 @@ def teachers_of(
     return [list(stage.values()) for stage in stages]
 
 
-def asked_jobs() -> list[list[str]]:
-    """What the jobs of the command line are asked with, without Hydra's own overrides."""
-    return _ASKED
+def batches(size: int | None = None) -> list[list[list[str]]]:
+    """What this command line's jobs are asked with, in batches; each is launched when the one before is through.
 
-
-def teacher_stages() -> list[list[list[str]]]:
-    """What the teachers of this command line's jobs are asked with, in stages; those that need not run are left out."""
-    stages = teachers_of(list(_PLANNED.values()), only=comes_first)
+    The teachers that have to run are among them. ablate's own launcher knows whom a job waits for and is given all at
+    once, a teacher that is also an arm at the teacher's place; another launcher, or batches of a size that is asked
+    for, are given the teachers before, in stages.
+    """
+    jobs = list(_PLANNED.values())
+    stages = teachers_of(jobs, only=comes_first)
     for one in (one for stage in stages for one in stage):
         _PLANNED.setdefault(one.key, one)
-    return [[list(one.overrides) for one in stage] for stage in stages]
+    if size or not jobs or not _is_ours(jobs[0].cfg.hydra.launcher):
+        size = size or max(len(_ASKED), 1)
+        apart = [[list(one.overrides) for one in stage] for stage in stages]
+        return [*apart, *(_ASKED[i : i + size] for i in range(0, len(_ASKED), size))]
+    teachers = {one.place.directory: list(one.overrides) for stage in stages for one in stage}
+    at = [(_PLANNED[key_of(asked)].place.directory, asked) for asked in _ASKED]
+    first = teachers | {directory: asked for directory, asked in at if directory in teachers}
+    return [[*first.values(), *(asked for directory, asked in at if directory not in teachers)]]
+
+
+def _is_ours(launcher: DictConfig) -> bool:
+    """Whether jobs are launched by ablate; another launcher may run them elsewhere."""
+    return str(launcher.get("_target_")).endswith("SubprocessLauncher")
 
 
 def outcome_at(place: Place) -> int:

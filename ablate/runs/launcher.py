@@ -25,12 +25,13 @@ WORKER = (sys.executable, "-m", "ablate.runs.worker")
 Phase = Literal["waiting", "running", "done", "failed"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Task:
-    """A run to be made, and how far it is. `packed` is what the worker reads."""
+    """A run to be made, and how far it is. packed: what the worker reads; after: another that has to end before."""
 
     place: Place
     packed: str
+    after: "Task | None" = None
     phase: Phase = "waiting"
     outcome: int = FAULT
     started: float = 0.0
@@ -40,12 +41,17 @@ class Task:
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
     output: IO[str] | None = field(default=None, repr=False)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it waits for nothing but a free place."""
+        return self.phase == "waiting" and (self.after is None or self.after.phase in ("done", "failed"))
+
 
 def run_tasks(
     tasks: Sequence[Task], *, jobs: int, threads: int, changed: Callable[[], None], tick: Callable[[], None],
     command: Sequence[str] = WORKER,
 ) -> list[int]:  # fmt: skip
-    """Run the tasks in order, `jobs` at a time; their outcomes. A run that fails does not stop the others.
+    """Run the tasks, `jobs` at a time, the first that is ready next; their outcomes. One that fails stops no other.
 
     changed: called when a task starts or ends; tick: called often; command: what runs one, its packed job on stdin and
     this process's id as the last argument. When interrupted, the running ones are stopped.
@@ -54,8 +60,9 @@ def run_tasks(
     waiting = list(tasks)
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_start(waiting.pop(0), threads=threads, command=command))
+            while len(running) < jobs and (task := next((t for t in waiting if t.is_ready), None)) is not None:
+                waiting.remove(task)
+                running.append(_start(task, threads=threads, command=command))
                 changed()
             for task in [t for t in running if t.process is not None and t.process.poll() is not None]:
                 _finish(task)

@@ -25,11 +25,9 @@ class CheckedSweeper(BasicSweeper):
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
         """The planned jobs in batches, each of which is launched when the one before is through."""
-        from ablate.sweep import asked_jobs, teacher_stages
+        from ablate.sweep import batches
 
-        jobs = asked_jobs()
-        size = max_batch_size if max_batch_size and max_batch_size > 0 else max(len(jobs), 1)
-        return [*teacher_stages(), *(jobs[i : i + size] for i in range(0, len(jobs), size))]
+        return batches(max_batch_size if max_batch_size and max_batch_size > 0 else None)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: `ablate.sweep.plan` has done it, in words."""

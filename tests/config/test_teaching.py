@@ -12,7 +12,7 @@ from ablate.config.compose import compose_jobs
 from ablate.config.teaching import TeacherMissing
 from ablate.errors import UserError
 from ablate.experiment import run
-from ablate.sweep import comes_first, plan, plan_jobs, run_planned, teacher_stages, teachers_of
+from ablate.sweep import batches, comes_first, plan, plan_jobs, run_planned, teachers_of
 
 
 def planned(*overrides, multirun=False):
@@ -153,13 +153,24 @@ def test_a_sweep_trains_the_teachers_of_untrained_students_only(tiny, tmp_path):
     run_planned(job, with_teacher=True)
     shutil.rmtree(job.teacher.place.directory)
     plan([*asked, "eval.chars=20000"], multirun=True)
-    assert teacher_stages() == []
+    assert [len(batch) for batch in batches()] == [1]
     run_planned(more, with_teacher=True)
     assert not job.teacher.place.directory.exists()
     shutil.rmtree(job.place.directory)
     plan(asked, multirun=True)
-    ((teacher,),) = teacher_stages()
-    assert "+exp=budget_d4" in teacher
+    ((teacher, student),) = batches()
+    assert "+exp=budget_d4" in teacher and "+exp=student_soft" in student
+
+
+def test_another_launcher_and_batches_of_a_size_get_the_teachers_in_stages(tmp_path):
+    asked = ["+exp=student_hard,student_soft,budget_x2", f"hydra.sweep.dir={tmp_path}"]
+    plan(asked, multirun=True)
+    (together,) = batches()
+    exps = [[one.removeprefix("+exp=") for one in job if one.startswith("+exp=")] for job in together]
+    assert exps == [["budget_x2"], ["student_hard"], ["student_soft"]]  # an arm that teaches is there once
+    assert [len(batch) for batch in batches(2)] == [1, 2, 1]
+    plan([*asked, "hydra/launcher=basic"], multirun=True)
+    assert [len(batch) for batch in batches()] == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,21 @@ def test_as_many_at_a_time_as_asked_with_the_threads_asked(tmp_path):
     assert running == 0
 
 
+def test_a_task_starts_when_the_one_that_it_waits_for_has_ended_and_others_meanwhile(tmp_path):
+    log = tmp_path / "log"
+    slow, fails, student, orphan, other = (task(tmp_path, name) for name in ("slow", "fails", "student", "orphan", "x"))
+    student.after, orphan.after = slow, fails
+    script = (
+        f"import json, pathlib, sys, time; f = pathlib.Path({str(log)!r}).open('a', buffering=1); "
+        "name = json.load(sys.stdin)['arm']; f.write(name + '+\\n'); time.sleep(1.0 if name == 'slow' else 0.1); "
+        "f.write(name + '-\\n'); sys.exit(name == 'fails')"
+    )
+    assert run([slow, fails, student, orphan, other], script) == [0, 1, 0, 0, 0]
+    said = log.read_text().split()
+    assert said.index("student+") > said.index("slow-") > said.index("x-")  # the free place was used
+    assert said.index("orphan+") > said.index("fails-")  # which says itself that its teacher failed
+
+
 def test_a_crash_hurts_only_itself_and_is_written_down(tmp_path):
     tasks = [task(tmp_path, name) for name in ("a", "b", "c")]
     script = (
