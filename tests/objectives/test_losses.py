@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ablate.objectives import losses
 from ablate.objectives.losses import (
     attention_kl_sum,
     cosine_distance_sum,
@@ -38,6 +39,22 @@ def test_kl_divergence_is_its_formula(temperature):
     assert float(kl_divergence_sum(student, teacher, temperature=temperature)) == pytest.approx(expected, rel=1e-12)
     in_float32 = kl_divergence_sum(student.float(), teacher.float(), temperature=temperature)
     assert float(in_float32) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float64, 1e-12), (torch.float32, 3e-6), (torch.bfloat16, 4e-3)])
+def test_kl_divergence_a_few_rows_at_a_time_is_that_of_all_rows(dtype, within, monkeypatch):
+    monkeypatch.setattr(losses, "_CACHED", 2 * CLASSES + 1)  # two rows at a time, and one at the end
+    ours, theirs = drawn(ROWS, CLASSES, seed=1).to(dtype), drawn(ROWS, CLASSES, seed=2).to(dtype)
+    student, plain = ours.clone().requires_grad_(), ours.double().requires_grad_()
+    found = kl_divergence_sum(student, theirs, temperature=2.0)
+    (3.0 * found).backward()
+    q, p = (F.log_softmax(one / 2.0, dim=-1) for one in (plain, theirs.double()))
+    expected = 4.0 * (p.exp() * (p - q)).sum()
+    (3.0 * expected).backward()
+    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=min(within, 3e-6))
+    assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert student.grad.dtype == dtype
+    assert torch.allclose(student.grad.double(), plain.grad, atol=min(within, 3e-6), rtol=within)
 
 
 def test_kl_to_a_one_hot_teacher_is_cross_entropy_in_value_and_gradient():
