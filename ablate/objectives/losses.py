@@ -29,30 +29,30 @@ def kl_divergence_sum(
 
 
 class _KlDivergence(torch.autograd.Function):
-    """A few rows at a time, so that on a CPU they stay in its cache; nothing is kept for the gradient but the logits.
+    """A few rows at a time, so that on a CPU they stay in its cache, and the gradient with them: nothing else is kept.
 
-    That is T (softmax(student / T) - softmax(teacher / T)), Hinton et al. 2015, eq. 2.
+    The gradient is T (softmax(student / T) - softmax(teacher / T)), Hinton et al. 2015, eq. 2.
     """
 
     @staticmethod
     def forward(ctx: Any, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        ctx.save_for_backward(student, teacher)
-        ctx.temperature = temperature
-        total = _exact(student.new_zeros(()))
-        for ours, theirs in zip(_few_rows(student), _few_rows(teacher), strict=True):
-            q, p = (F.log_softmax(_exact(logits) / temperature, dim=-1) for logits in (ours, theirs))
-            total += F.kl_div(q, p, reduction="sum", log_target=True)
+        gradient = torch.empty_like(student, dtype=torch.promote_types(student.dtype, torch.float32))
+        total = gradient.new_zeros(())
+        for rows, ours, theirs in zip(_few_rows(gradient), _few_rows(student), _few_rows(teacher), strict=True):
+            ours, theirs = _exact(ours) / temperature, _exact(theirs) / temperature
+            q, p = F.softmax(ours, dim=-1), F.softmax(theirs, dim=-1)
+            total += F.log_softmax(theirs, dim=-1).sub_(F.log_softmax(ours, dim=-1)).mul_(p).sum()
+            rows.copy_(q.sub_(p))
+        ctx.save_for_backward(gradient)
+        ctx.temperature, ctx.dtype = temperature, student.dtype
         return temperature**2 * total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        student, teacher = ctx.saved_tensors
-        gradient = torch.empty_like(student)
-        for rows, ours, theirs in zip(_few_rows(gradient), _few_rows(student), _few_rows(teacher), strict=True):
-            q, p = (F.softmax(_exact(logits) / ctx.temperature, dim=-1) for logits in (ours, theirs))
-            rows.copy_(q.sub_(p).mul_(ctx.temperature * upstream))
-        return gradient, None, None
+        (gradient,) = ctx.saved_tensors
+        made = torch.empty_like(gradient, dtype=ctx.dtype)
+        return torch.mul(gradient, ctx.temperature * upstream, out=made), None, None
 
 
 def _few_rows(logits: Float[Tensor, "n classes"]) -> tuple[Tensor, ...]:
