@@ -43,7 +43,7 @@ def test_kl_divergence_is_its_formula(temperature):
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float64, 1e-12), (torch.float32, 3e-6), (torch.bfloat16, 4e-3)])
 def test_kl_divergence_a_few_rows_at_a_time_is_that_of_all_rows(dtype, within, monkeypatch):
-    monkeypatch.setattr(losses, "_CACHED", 2 * CLASSES + 1)  # two rows at a time, and one at the end
+    monkeypatch.setitem(losses._AT_A_TIME, "cpu", 2 * CLASSES + 1)  # two rows at a time, and one at the end
     ours, theirs = drawn(ROWS, CLASSES, seed=1).to(dtype), drawn(ROWS, CLASSES, seed=2).to(dtype)
     student, plain = ours.clone().requires_grad_(), ours.double().requires_grad_()
     found = kl_divergence_sum(student, theirs, temperature=2.0)
