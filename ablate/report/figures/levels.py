@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.config.science import FROM_TEACHER
 from ablate.config.values import is_number
 from ablate.report.material import Material
 from ablate.report.units import short_number
@@ -13,6 +14,7 @@ from ablate.studies.factors import factors_of
 Changed = Mapping[str, tuple[object, object]]
 Level = tuple[tuple[str, str], ...]  # the keys that differ from the baseline with their values; () is the baseline's
 _TELLING = ("format", "name", "_target_")  # keys that say most, where they tell levels apart
+_SAID = {"ablate.models.init.by_name": "random values", FROM_TEACHER: "teacher's layers"}
 _PART_OF = {"teacher": "loss"}  # a teacher acts through the loss and through nothing else
 _UNTOLD = ("seed", "tokenizer.corpus", "recipe_version")
 
@@ -103,6 +105,8 @@ def _telling(key: str) -> tuple[int, str]:
 
 def _say(key: str, value: object) -> str:
     last = key.rsplit(".", 1)[-1]
+    if str(value) in _SAID:
+        return _SAID[str(value)]
     if last in _TELLING:
         return str(value).rsplit(".", 1)[-1].replace("_", " ")
     name = last.replace("_", " ")

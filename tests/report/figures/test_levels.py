@@ -2,6 +2,7 @@
 
 import pytest
 
+from ablate.config.science import FROM_TEACHER
 from ablate.report.figures.levels import Layout, by_factor
 
 FORMAT = "ablate.data.formats."
@@ -49,6 +50,8 @@ def test_levels_are_called_by_what_tells_them_apart():
     assert names(a={}, b={"f.x": 4_000_000}) == ["x 1", "x 4 M"]
     masks = names(a={"masking.copies": 10}, b={"masking.copies": 1}, c={"masking.copies": None})
     assert masks == ["10 fixed masks", "1 fixed mask", "masks drawn anew"]
+    starts = names(a={"f._target_": "ablate.models.init.by_name"}, b={"f._target_": FROM_TEACHER, "f.layers": [0, 2]})
+    assert starts == ["random values", "teacher's layers"]
 
 
 def test_levels_that_no_single_key_tells_apart_are_called_by_arms():
