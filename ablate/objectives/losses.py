@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_AT_A_TIME = {"cpu": 2**17}  # logits: half a megabyte in float32, which its cache holds
+_AT_A_TIME = {"cpu": 2**17, "other": 2**26}  # logits: half a megabyte in float32, which a cache holds; 256 MB
 
 
 def cross_entropy_sum(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> Float[Tensor, ""]:
@@ -57,7 +57,7 @@ class _KlDivergence(torch.autograd.Function):
 
 def _few_rows(logits: Float[Tensor, "n classes"]) -> tuple[Tensor, ...]:
     """Views of as many rows as a CPU's cache holds several times; of many on a GPU, where less memory is the gain."""
-    return logits.split(max(_AT_A_TIME.get(logits.device.type, 2**26) // logits.shape[-1], 1))
+    return logits.split(max(_AT_A_TIME.get(logits.device.type, _AT_A_TIME["other"]) // logits.shape[-1], 1))
 
 
 def kept_kl_divergence_sum(
